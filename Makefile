@@ -1,0 +1,90 @@
+# For users: make demo, make test. For developers: make help.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet --quiet
+LOCK := $(BIN)/python -m piptools compile --quiet --generate-hashes --allow-unsafe --strip-extras \
+	--resolver=backtracking --build-deps-for=editable --newline=lf --no-header --no-emit-index-url \
+	--no-emit-find-links --no-emit-trusted-host --no-emit-options --annotation-style=line
+
+# Stamps: an environment is made anew only when its lock or the project's metadata changes.
+BASE := $(VENV)/.base
+DEV := $(VENV)/.dev
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test setup check fmt lint types layers generated schemas docs bench fuzz cover lock clean
+
+help: ## say what there is
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+# --- for users --------------------------------------------------------------------------------
+
+demo: $(BASE) ## install, fetch a sample clip, turn it into a validated run, print the report
+	$(BIN)/filmcan demo
+
+test: $(DEV) ## run all tests
+	$(BIN)/python -m pytest $(ARGS)
+
+# --- for developers ---------------------------------------------------------------------------
+
+setup: $(DEV) ## make .venv with the package (editable) and the pinned tools
+
+check: lint types layers generated ## all that must hold before the tests
+
+fmt: $(DEV) ## format, and mend what ruff can mend
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+lint: $(DEV) ## formatting and all rules of ruff
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(DEV) ## mypy, strict
+	$(BIN)/python -m mypy
+
+layers: $(DEV) ## who may import whom (docs/style.md section 2)
+	$(BIN)/lint-imports --no-cache
+
+generated: $(DEV) ## generated files are in step with their sources
+	$(BIN)/filmcan schema docs --check
+
+schemas: $(DEV) ## write every component's SCHEMA.md from the machine schemas
+	$(BIN)/filmcan schema docs
+
+docs: schemas ## write generated pages, then check links, paths and pages
+	$(BIN)/python -m pytest -q tests/architecture
+
+bench: $(DEV) ## measure the ratios of docs/design.md section 8
+	$(BIN)/python bench/measure.py $(ARGS)
+
+fuzz: $(DEV) ## run every property test with many more examples
+	$(BIN)/python -m pytest -q -m hypothesis --hypothesis-profile=fuzz $(ARGS)
+
+cover: $(DEV) ## branch coverage; complete for errors, contract, npz and store
+	$(BIN)/python -m pytest -q --cov --cov-report=
+	$(BIN)/coverage report
+	$(BIN)/coverage report --fail-under=100 \
+		--include='src/filmcan/errors.py,src/filmcan/contract/*,src/filmcan/npz/*,src/filmcan/store/*'
+
+lock: $(DEV) ## write requirements/*.lock anew; UPGRADE=--upgrade takes newer versions
+	$(LOCK) $(UPGRADE) --output-file=requirements/base.lock pyproject.toml
+	$(LOCK) $(UPGRADE) --extra=dev --constraint=requirements/base.lock \
+		--output-file=requirements/dev.lock pyproject.toml
+
+clean: ## remove .venv, caches and the demo's store
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage \
+		dist demo_store
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# --- environments -------------------------------------------------------------------------------
+
+$(BASE): requirements/base.lock pyproject.toml tools/make_venv
+	@tools/make_venv $(VENV)
+	@echo 'Installing into $(VENV); the first time this takes about a minute.'
+	$(PIP) install --require-hashes --requirement requirements/base.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV): requirements/dev.lock $(BASE)
+	$(PIP) install --require-hashes --requirement requirements/dev.lock
+	@touch $@

@@ -1,0 +1,135 @@
+"""JSON in one canonical form, and a parser that refuses what the form cannot mean.
+
+Canonical: keys sorted, no spaces, UTF-8 text unescaped, no NaN. The same value always gives the
+same text, so its digest identifies it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import NoReturn
+
+MAX_DEPTH = 64
+MAX_INTEGER_DIGITS = 4_000
+
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_BRACKETS = re.compile(r"[\[\]{}]")
+_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+class JsonError(ValueError):
+    """The text is not strict JSON; the message says what is wrong and where."""
+
+
+def canonical_json(value: object) -> str:
+    """Return the canonical text of a value made of dict, list, str, int, float, bool and None.
+
+    Raises:
+        JsonError: The value holds NaN, an infinity, a key that is no string, or another type.
+    """
+    _check_keys(value)
+    try:
+        return json.dumps(
+            value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+        )
+    except (TypeError, ValueError, RecursionError) as error:
+        raise JsonError(f"no canonical JSON for this value: {error}") from error
+
+
+def parse_json(text: str | bytes) -> object:
+    """Return the value of strict JSON.
+
+    Refused: text that is not UTF-8, duplicate keys, NaN and Infinity, numbers that overflow,
+    nesting deeper than `MAX_DEPTH`, lone surrogates, trailing data, a byte order mark.
+
+    Raises:
+        JsonError: The text is not strict JSON.
+    """
+    if isinstance(text, bytes):
+        try:
+            text = text.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise JsonError(f"not UTF-8 at byte {error.start}") from error
+    _check_depth(text)
+    try:
+        value = json.loads(
+            text,
+            object_pairs_hook=_build_object,
+            parse_constant=_refuse_constant,
+            parse_int=_parse_int,
+            parse_float=_parse_float,
+        )
+    except json.JSONDecodeError as error:
+        raise JsonError(f"{error.msg} at character {error.pos}") from error
+    except RecursionError as error:
+        raise JsonError(f"nested deeper than {MAX_DEPTH}") from error
+    if _SURROGATE_ESCAPE.search(text):
+        _check_surrogates(value)
+    return value
+
+
+def _check_keys(value: object) -> None:
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict):
+            for key in item:
+                if not isinstance(key, str):
+                    raise JsonError(f"key {key!r} is no string")
+            pending.extend(item.values())
+        elif isinstance(item, list | tuple):
+            pending.extend(item)
+
+
+def _check_depth(text: str) -> None:
+    depth = 0
+    for match in _BRACKETS.finditer(_STRING.sub("", text)):
+        depth += 1 if match.group() in "[{" else -1
+        if depth > MAX_DEPTH:
+            raise JsonError(f"nested deeper than {MAX_DEPTH}")
+
+
+def _build_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise JsonError(f"duplicate key {key!r}")
+            seen.add(key)
+    return found
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise JsonError(f"{name} is not JSON")
+
+
+def _parse_int(digits: str) -> int:
+    if len(digits) > MAX_INTEGER_DIGITS:
+        raise JsonError(f"a number of {len(digits)} digits")
+    return int(digits)
+
+
+def _parse_float(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise JsonError(f"the number {digits[:40]} overflows")
+    return value
+
+
+def _check_surrogates(value: object) -> None:
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, str):
+            try:
+                item.encode("utf-8")
+            except UnicodeEncodeError as error:
+                raise JsonError("a string holds a lone surrogate") from error
+        elif isinstance(item, dict):
+            pending.extend(item)
+            pending.extend(item.values())
+        elif isinstance(item, list):
+            pending.extend(item)

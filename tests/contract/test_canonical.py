@@ -1,0 +1,84 @@
+"""Canonical JSON identifies a value; the strict parser refuses what is ambiguous."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from filmcan.contract.canonical import JsonError, canonical_json, parse_json
+
+_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(min_value=-(2**70), max_value=2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=("Cs",))),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(st.characters(exclude_categories=("Cs",))), inner, max_size=4)
+    ),
+    max_leaves=20,
+)
+
+
+@given(_VALUES)
+def test_a_value_survives_the_round_trip(value: object) -> None:
+    assert parse_json(canonical_json(value)) == value
+
+
+def test_the_order_of_keys_does_not_matter() -> None:
+    assert canonical_json({"b": 1, "a": [1, {"d": 2, "c": 3}]}) == canonical_json(
+        {"a": [1, {"c": 3, "d": 2}], "b": 1}
+    )
+    assert canonical_json({"b": 1, "a": "é"}) == '{"a":"é","b":1}'
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), {1: 2}, {"a": b""}, {"a": {2: 1}}])
+def test_what_json_cannot_say_is_refused(value: object) -> None:
+    with pytest.raises(JsonError):
+        canonical_json(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"a":1,"a":2}', "duplicate"),
+        ('{"a":{"b":1,"b":1}}', "duplicate"),
+        ('{"a":NaN}', "NaN"),
+        ("[Infinity]", "Infinity"),
+        ("[-Infinity]", "Infinity"),
+        ("[1e999]", "overflows"),
+        ("[" * 65 + "]" * 65, "deeper"),
+        ('{"a":' * 65 + "1" + "}" * 65, "deeper"),
+        ("[" * 100_000, "deeper"),
+        ('["\\ud800"]', "surrogate"),
+        ('{"\\uDFFF":1}', "surrogate"),
+        ("{} {}", "Extra data"),
+        ("", "Expecting"),
+        ("\0\0\0\0", "Expecting"),
+        ("\ufeff{}", "BOM"),
+        ("[" + "9" * 5000 + "]", "digits"),
+        ('{"a":1', "Expecting"),
+        ("['a']", "Expecting"),
+    ],
+)
+def test_ambiguous_or_hostile_text_is_refused(text: str, told: str) -> None:
+    with pytest.raises(JsonError, match=told):
+        parse_json(text)
+
+
+def test_bytes_must_be_utf8() -> None:
+    with pytest.raises(JsonError, match="UTF-8 at byte 2"):
+        parse_json(b'["\xff"]')
+
+
+def test_brackets_inside_strings_are_no_depth() -> None:
+    text = json.dumps(["[" * 200 + '\\"{'])
+    assert parse_json(text) == ["[" * 200 + '\\"{']
+
+
+def test_a_surrogate_pair_is_one_character() -> None:
+    assert parse_json('["\\ud83d\\ude00"]') == ["😀"]
