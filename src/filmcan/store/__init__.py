@@ -1,0 +1,1 @@
+"""Where runs are kept: backends behind one protocol, runs written and read."""

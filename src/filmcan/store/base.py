@@ -1,0 +1,157 @@
+"""The protocol every backend keeps: what a store needs from a disk, a process or a bucket.
+
+A backend moves bytes under `/`-separated paths below its root and knows nothing of artifacts.
+Immutable files are staged and published; the one file that changes, the manifest, is swapped:
+compared and set in one step. `testing.store_suite` states the rules as tests for all backends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, BinaryIO, Protocol, Self
+
+if TYPE_CHECKING:
+    from filmcan.npz.source import ByteSource
+
+HOUSEKEEPING = "_filmcan"
+"""The folder below a store's root that holds its own files (C2.3); none of them is data."""
+
+FORMAT_MARKER = f"{HOUSEKEEPING}/format"
+FORMAT_TEXT = b"filmcan store 1\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The immediate content of a folder, names sorted.
+
+    Attributes:
+        folders: Names of folders.
+        files: Name -> size in bytes of regular files.
+        strange: Names of links, FIFOs and the like, which are never followed or read.
+    """
+
+    folders: tuple[str, ...]
+    files: dict[str, int]
+    strange: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Versioned:
+    """The bytes of a file that changes, and the version to name when replacing it."""
+
+    data: bytes
+    version: str
+
+
+class StagedFile(Protocol):
+    """A file being written where no reader sees it. Leaving the block unpublished discards it."""
+
+    file: BinaryIO
+
+    @property
+    def sync(self) -> Callable[[], None] | None:
+        """What makes the written bytes durable, to be called once all are written; may be None."""
+        ...
+
+    def publish(self, path: str) -> None:
+        """Make the file readable under `path`, durably; when it returns, a power cut loses nothing.
+
+        Publishing a path again replaces the file whole; readers that hold the old one keep it.
+
+        Raises:
+            StoreUnavailableError: The store refused; nothing is visible under `path`.
+        """
+        ...
+
+    def __enter__(self) -> Self:
+        """Return the staged file."""
+        ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Discard what was not published."""
+        ...
+
+
+class Backend(Protocol):
+    """Bytes under paths. All methods may be called from several threads and processes."""
+
+    @property
+    def url(self) -> str:
+        """The store's address, as a user would write it."""
+        ...
+
+    def read(self, path: str, *, limit: int) -> bytes:
+        """Return a file's bytes.
+
+        Raises:
+            NotFoundError: There is no such file.
+            InvalidContentError: It is no regular file, or larger than `limit` bytes.
+            StoreUnavailableError: The store refused.
+        """
+        ...
+
+    def open(self, path: str) -> ByteSource:
+        """Return random access to an immutable file; the caller closes it.
+
+        Raises:
+            NotFoundError: There is no such file.
+            InvalidContentError: It is no regular file.
+            StoreUnavailableError: The store refused.
+        """
+        ...
+
+    def list(self, folder: str) -> Listing:
+        """Return the content of a folder (`""` is the root); an absent folder is empty.
+
+        Raises:
+            StoreUnavailableError: The store refused.
+        """
+        ...
+
+    def stage(self, folder: str) -> StagedFile:
+        """Return a new staged file that will be published in `folder`.
+
+        Raises:
+            StoreUnavailableError: The store refused.
+        """
+        ...
+
+    def find_versioned(self, path: str, *, limit: int) -> Versioned | None:
+        """Return a swapped file with its version, or None when there is none.
+
+        Raises:
+            InvalidContentError: It is no regular file, or larger than `limit` bytes.
+            StoreUnavailableError: The store refused.
+        """
+        ...
+
+    def swap(self, path: str, data: bytes, *, expected: str | None) -> str:
+        """Replace a file only if its version is still `expected`; None: only if there is none.
+
+        Returns:
+            The new version. When this returns, the bytes are durable.
+
+        Raises:
+            ConflictError: The file changed meanwhile; nothing was written.
+            StoreUnavailableError: The store refused; the old bytes still read.
+        """
+        ...
+
+    def remove(self, path: str) -> None:
+        """Remove a file durably; an absent one is no error.
+
+        Raises:
+            StoreUnavailableError: The store refused.
+        """
+        ...
+
+    def find_local_path(self, path: str) -> str | None:
+        """Return the path on this machine's disk, or None when there is none."""
+        ...

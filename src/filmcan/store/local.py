@@ -1,0 +1,266 @@
+"""A store in a folder of a local disk.
+
+Durable by flush, rename, flush of the folder; swaps under a lock that dies with its holder;
+reached through directory handles, so that no link leads out of the root.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from filmcan.errors import (
+    ConflictError,
+    FilmcanError,
+    InvalidContentError,
+    NotFoundError,
+    StoreUnavailableError,
+)
+from filmcan.files import Root, build_temporary_name, locked
+from filmcan.npz.source import ByteSource, FileSource
+from filmcan.store.base import (
+    FORMAT_MARKER,
+    FORMAT_TEXT,
+    HOUSEKEEPING,
+    Listing,
+    StagedFile,
+    Versioned,
+)
+
+_LOCKS = (HOUSEKEEPING, "locks")
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_NOT_REGULAR = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EINVAL})
+
+
+class LocalBackend:
+    """Bytes below one folder. Creates the folder and its format marker at the first write."""
+
+    def __init__(self, path: Path) -> None:
+        """Name the folder; it need not exist yet."""
+        self._root = Root(path)
+        self._is_marked = False
+
+    @property
+    def url(self) -> str:
+        """The folder's path."""
+        return str(self._root.path)
+
+    def read(self, path: str, *, limit: int) -> bytes:
+        """Return a file's bytes; see `Backend.read`."""
+        with _translated(path):
+            try:
+                return self._root.read_file(_split(path), limit=limit)
+            except OverflowError as error:
+                raise InvalidContentError(str(error), where=path, code="too_large") from error
+
+    def open(self, path: str) -> ByteSource:
+        """Return random access to a file; see `Backend.open`."""
+        with _translated(path):
+            return FileSource(self._root.open_file(_split(path)), name=path)
+
+    def list(self, folder: str) -> Listing:
+        """Return the content of a folder; see `Backend.list`."""
+        with _translated(folder):
+            entries = self._root.list_entries(_split(folder))
+            names = {
+                kind: [item.name for item in entries if item.kind == kind]
+                for kind in ("file", "directory", "other")
+            }
+            return Listing(
+                folders=tuple(names["directory"]),
+                files=self._measure(folder, names["file"]),
+                strange=tuple(names["other"]),
+            )
+
+    def stage(self, folder: str) -> StagedFile:
+        """Return a new staged file; see `Backend.stage`."""
+        with _translated(folder):
+            self._mark()
+            return _LocalStagedFile(self._root, _split(folder))
+
+    def find_versioned(self, path: str, *, limit: int) -> Versioned | None:
+        """Return a swapped file with its version; see `Backend.find_versioned`."""
+        try:
+            data = self.read(path, limit=limit)
+        except NotFoundError:
+            return None
+        return Versioned(data, _version(data))
+
+    def swap(self, path: str, data: bytes, *, expected: str | None) -> str:
+        """Replace a file if it is still `expected`, under a lock; see `Backend.swap`."""
+        with _translated(path):
+            self._mark()
+            with self._locked(path):
+                found = self._find_version(path)
+                if found != expected:
+                    raise ConflictError(
+                        "the file changed since it was read" if expected else "it exists already",
+                        where=path,
+                        hint="Read it again, then decide.",
+                    )
+                self._root.replace_file(_split(path), data)
+        return _version(data)
+
+    def remove(self, path: str) -> None:
+        """Remove a file durably; see `Backend.remove`."""
+        with _translated(path):
+            self._root.remove_file(_split(path))
+
+    def find_local_path(self, path: str) -> str | None:
+        """Return the path on disk; see `Backend.find_local_path`."""
+        return str(self._root.path.joinpath(*_split(path)))
+
+    def _find_version(self, path: str) -> str | None:
+        try:
+            return _version(self._root.read_file(_split(path)))
+        except FileNotFoundError:
+            return None
+
+    def _measure(self, folder: str, names: list[str]) -> dict[str, int]:
+        if not names:
+            return {}
+        sizes = {}
+        with self._root.directory(_split(folder)) as directory:
+            for name in names:
+                with contextlib.suppress(FileNotFoundError):  # removed since it was listed
+                    sizes[name] = os.stat(name, dir_fd=directory, follow_symlinks=False).st_size
+        return sizes
+
+    @contextlib.contextmanager
+    def _locked(self, path: str) -> Iterator[None]:
+        # A fixed number of lock files: a holder takes one at a time, so sharing one is harmless.
+        name = f"{hashlib.sha256(path.encode()).hexdigest()[:2]}.lock"
+        folder = self._root.path.joinpath(*_LOCKS)
+        with locked(folder / name):
+            yield
+
+    def _mark(self) -> None:
+        """Make the root, its housekeeping folders and the format marker, once per backend."""
+        if self._is_marked:
+            return
+        with self._root.directory(_LOCKS, create=True):
+            pass
+        try:
+            found = self._root.read_file(_split(FORMAT_MARKER), limit=4096)
+        except FileNotFoundError:
+            self._root.replace_file(_split(FORMAT_MARKER), FORMAT_TEXT)
+        else:
+            if found != FORMAT_TEXT:
+                raise StoreUnavailableError(
+                    "the store was written in another format",
+                    code="unknown_format",
+                    where=self.url,
+                    hint="Use the filmcan version that wrote it, or another --store.",
+                )
+        self._is_marked = True
+
+
+class _LocalStagedFile:
+    """A temporary in the folder where it will be published."""
+
+    file: BinaryIO
+
+    def __init__(self, root: Root, folder: tuple[str, ...]) -> None:
+        self._root = root
+        self._folder = folder
+        self._name = build_temporary_name("staged")
+        self._is_synced = False
+        self._is_published = False
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with root.directory(folder, create=True) as directory:
+            self.file = os.fdopen(os.open(self._name, flags, 0o666, dir_fd=directory), "w+b")
+
+    @property
+    def sync(self) -> Callable[[], None] | None:
+        return self._sync
+
+    def publish(self, path: str) -> None:
+        *folder, name = _split(path)
+        if tuple(folder) != self._folder:
+            raise ValueError(f"staged for {'/'.join(self._folder)}, not for {path}")
+        with _translated(path):
+            self._sync()
+            with self._root.directory(self._folder) as directory:
+                os.replace(self._name, name, src_dir_fd=directory, dst_dir_fd=directory)
+                self._is_published = True
+                os.fsync(directory)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # Nothing is left to lose here: a published file is flushed, another one is given up.
+        with contextlib.suppress(OSError):
+            self.file.close()
+        if not self._is_published:
+            with contextlib.suppress(OSError):
+                self._root.remove_file((*self._folder, self._name))
+        if isinstance(error, OSError):
+            with _translated("/".join(self._folder)):
+                raise error
+
+    def _sync(self) -> None:
+        """Flush once; a flush that failed is final and never tried again (P4)."""
+        if self._is_synced:
+            return
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        self._is_synced = True
+
+
+def _split(path: str) -> tuple[str, ...]:
+    parts = tuple(path.split("/")) if path else ()
+    if any(part in ("", ".", "..") or "\0" in part or "\\" in part for part in parts):
+        raise InvalidContentError(f"{path!r} is no path below the store", code="bad_path")
+    return parts
+
+
+def _version(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+@contextlib.contextmanager
+def _translated(path: str) -> Iterator[None]:
+    """Turn an `OSError` into the typed error that says what to do."""
+    try:
+        yield
+    except FilmcanError:
+        raise
+    except FileNotFoundError as error:
+        raise NotFoundError("there is no such file in the store", where=path) from error
+    except OSError as error:
+        raise _build_error(error, path) from error
+
+
+def _build_error(error: OSError, path: str) -> FilmcanError:
+    reason = error.strerror or str(error)
+    if error.errno in _NOT_REGULAR:
+        return InvalidContentError(
+            f"not a regular file: {reason}",
+            code="not_regular",
+            where=path,
+            hint="Links and special files are never followed; remove it from the store.",
+        )
+    if error.errno in _FULL:
+        return StoreUnavailableError(
+            f"no space is left: {reason}",
+            code="store_full",
+            where=path,
+            hint="Free some space and run again; what was committed is safe.",
+        )
+    return StoreUnavailableError(
+        f"the store cannot be used: {reason}",
+        where=path,
+        hint="Check that the folder exists, is writable and not on a failing disk.",
+    )

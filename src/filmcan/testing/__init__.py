@@ -1,0 +1,1 @@
+"""Conformance suites, made media and fakes for tests; no package imports it."""
