@@ -1,0 +1,313 @@
+"""The command line: parse, call one operation, present. `filmcan --help` loads nothing heavy.
+
+Results go to stdout, progress and messages to stderr. Exit codes: 0 done, 1 the run's status is
+error, 2 wrong use, 3 content invalid, 4 some of a batch failed, 5 store unavailable, 6 source
+unreadable, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+import typer.exceptions
+
+from filmcan.cli.failures import exit_code_for, present_error
+from filmcan.errors import FilmcanError
+
+EXIT_RUN_ERROR = 1
+EXIT_USAGE = 2
+EXIT_INVALID = 3
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="filmcan",
+    help="Turn videos into validated, reproducible feature artifacts.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+schema_app = typer.Typer(
+    help="Show the machine schemas that artifacts are held to.", no_args_is_help=True
+)
+app.add_typer(schema_app, name="schema")
+
+StoreOption = Annotated[
+    str, typer.Option("--store", envvar="FILMCAN_STORE", help="Folder of the result store.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+DEFAULT_STORE = "./result_store"
+
+
+@app.callback()
+def configure(
+    *,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Log to stderr.")] = False,
+) -> None:
+    """Turn videos into validated, reproducible feature artifacts."""
+    level = logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(
+        level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+
+
+@app.command()
+def run(
+    source: Annotated[Path, typer.Argument(help="Video, sound or picture file.")],
+    *,
+    store: StoreOption = DEFAULT_STORE,
+    platform_id: Annotated[
+        str | None, typer.Option(help="Where the video is from. [default: local]")
+    ] = None,
+    video_id: Annotated[
+        str | None, typer.Option(help="Which video. [default: from the digest of its bytes]")
+    ] = None,
+    run_id: Annotated[
+        str | None, typer.Option(help="Join this run, or create it under this id.")
+    ] = None,
+    document: Annotated[
+        Path | None, typer.Option(help="JSON with title, description, tags, comments, transcript.")
+    ] = None,
+    profile: Annotated[Path | None, typer.Option(help="YAML with settings that differ.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="One setting: dotted.key=value.")
+    ] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Run only this component.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Compute everything anew.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Run the components of a profile on one video."""
+    from filmcan.cli.progress import RunProgress
+    from filmcan.cli.reports import build_run_json, print_run_report
+    from filmcan.cli.screen import print_json
+    from filmcan.operations.process import process_video
+
+    with RunProgress(source.name) as progress:
+        finished = process_video(
+            source,
+            store=store,
+            platform_id=platform_id,
+            video_id=video_id,
+            run_id=run_id,
+            document=document,
+            profile=profile,
+            settings=settings,
+            only=only,
+            force=force,
+            observer=progress,
+        )
+    if json:
+        print_json(build_run_json(finished))
+    else:
+        print_run_report(finished)
+    if finished.status == "error":
+        raise typer.Exit(EXIT_RUN_ERROR)
+
+
+@app.command(name="list")
+def list_command(
+    store: Annotated[
+        str, typer.Argument(envvar="FILMCAN_STORE", help="Folder of the result store.")
+    ] = DEFAULT_STORE,
+    *,
+    platform_id: Annotated[str | None, typer.Option(help="Only this platform.")] = None,
+    video_id: Annotated[str | None, typer.Option(help="Only this video.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """List the runs of a store."""
+    from dataclasses import asdict
+
+    from filmcan.cli.reports import print_run_list
+    from filmcan.cli.screen import print_json
+    from filmcan.operations.listing import list_runs
+
+    runs = list_runs(store, platform_id=platform_id, video_id=video_id)
+    if json:
+        print_json({"store": store, "runs": [asdict(item) for item in runs]})
+    else:
+        print_run_list(store, runs)
+
+
+@app.command()
+def show(
+    target: Annotated[
+        str, typer.Argument(help="Run or artifact: a path, or platform/video[/run].")
+    ],
+    *,
+    store: StoreOption = DEFAULT_STORE,
+    json: JsonOption = False,
+) -> None:
+    """Show what a run or an artifact holds."""
+    from filmcan.cli.reports import print_view
+    from filmcan.cli.screen import print_json
+    from filmcan.operations.viewing import render_target
+
+    view = render_target(target, store, "summary")
+    features = render_target(target, store, "features")
+    if json:
+        print_json({**view, **features, "view": "show"} if "keys" in view else view)
+    else:
+        print_view(view, features)
+
+
+@app.command()
+def render(
+    target: Annotated[
+        str, typer.Argument(help="Run or artifact: a path, or platform/video[/run].")
+    ],
+    *,
+    view: Annotated[Literal["summary", "features"], typer.Option(help="What to render.")] = (
+        "summary"
+    ),
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Render a run or an artifact as JSON."""
+    from filmcan.cli.screen import print_json
+    from filmcan.operations.viewing import render_target
+
+    print_json(render_target(target, store, view))
+
+
+@app.command()
+def validate(
+    paths: Annotated[
+        list[str] | None, typer.Argument(help="Artifacts, component folders, runs or stores.")
+    ] = None,
+    *,
+    store: StoreOption = DEFAULT_STORE,
+    json: JsonOption = False,
+) -> None:
+    """Hold artifacts, runs or a store to the contract. Exit code 3 when anything is wrong."""
+    from filmcan.cli.reports import build_verdict_json, print_verdict
+    from filmcan.cli.screen import print_json
+    from filmcan.operations.validation import merge_verdicts, validate_target
+
+    targets = paths or [store]
+    verdict = merge_verdicts([validate_target(path) for path in targets])
+    if json:
+        print_json(build_verdict_json(verdict))
+    else:
+        print_verdict(verdict)
+    if not verdict.report.ok:
+        raise typer.Exit(EXIT_INVALID)
+
+
+@app.command()
+def doctor(*, store: StoreOption = DEFAULT_STORE, json: JsonOption = False) -> None:
+    """Say what works on this machine, and what to do about the rest."""
+    from dataclasses import asdict
+
+    from filmcan.cli.reports import print_checks
+    from filmcan.cli.screen import print_json
+    from filmcan.operations.health import check_health
+
+    checks = check_health(store)
+    if json:
+        print_json({"checks": [asdict(check) for check in checks]})
+    else:
+        print_checks(checks)
+    if any(check.status == "fail" for check in checks):
+        raise typer.Exit(1)
+
+
+@app.command()
+def demo(
+    *,
+    store: Annotated[str, typer.Option(help="Folder for the demo's runs.")] = "demo_store",
+    json: JsonOption = False,
+) -> None:
+    """Fetch a real clip, run everything on it, validate the run, say what to try next."""
+    from filmcan.cli.progress import RunProgress, tell
+    from filmcan.cli.reports import build_run_json, build_verdict_json, print_demo
+    from filmcan.cli.screen import print_json
+    from filmcan.operations.demo import SAMPLE_FILE, run_demo
+
+    with RunProgress(SAMPLE_FILE) as progress:
+        result = run_demo(store, observer=progress, on_fetch=tell)
+    if json:
+        print_json(
+            {"run": build_run_json(result.run), "validation": build_verdict_json(result.verdict)}
+        )
+    else:
+        print_demo(result, store)
+    if result.run.status == "error":
+        raise typer.Exit(EXIT_RUN_ERROR)
+    if not result.verdict.report.ok:
+        raise typer.Exit(EXIT_INVALID)
+
+
+@schema_app.command(name="list")
+def schema_list(*, json: JsonOption = False) -> None:
+    """List every schema_version and the components it describes."""
+    from dataclasses import asdict
+
+    from filmcan.cli.reports import print_schemas
+    from filmcan.cli.screen import print_json
+    from filmcan.operations.schemas import list_schemas
+
+    schemas = list_schemas()
+    if json:
+        print_json({"schemas": [asdict(item) for item in schemas]})
+    else:
+        print_schemas(schemas)
+
+
+@schema_app.command(name="show")
+def schema_show(
+    schema_version: Annotated[str, typer.Argument(help="For example core_clip_npz_v1.")],
+) -> None:
+    """Print a machine schema as JSON."""
+    from filmcan.cli.screen import print_json
+    from filmcan.operations.schemas import get_document
+
+    print_json(get_document(schema_version))
+
+
+@schema_app.command(name="docs")
+def schema_docs(
+    *, check: Annotated[bool, typer.Option("--check", help="Only look; exit 3 when stale.")] = False
+) -> None:
+    """Write SCHEMA.md beside every component from its machine schema."""
+    from filmcan.cli.screen import print_text
+    from filmcan.operations.schemas import write_schema_pages
+
+    stale = write_schema_pages(check=check)
+    for path in stale:
+        print_text(f"{'stale' if check else 'written'}: {path.parent.name}/{path.name}")
+    if check and stale:
+        print_text("Run `make schemas` and commit the result.")
+        raise typer.Exit(EXIT_INVALID)
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    # Two component threads with four BLAS threads each only fight for the cores.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    sys.exit(invoke(sys.argv[1:]))
+
+
+def invoke(arguments: list[str]) -> int:
+    """Run one command and return its exit code; every known error is presented."""
+    wants_json = "--json" in arguments
+    try:
+        result = typer.main.get_command(app).main(
+            args=arguments, prog_name="filmcan", standalone_mode=False
+        )
+    except FilmcanError as error:
+        present_error(error, as_json=wants_json)
+        return exit_code_for(error)
+    except typer.exceptions.TyperException as error:
+        sys.stderr.write(f"error: {error.format_message()}\n  do:    See filmcan --help.\n")
+        return error.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        sys.stderr.write("Interrupted. What was committed is kept and readable.\n")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_RUN_ERROR
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,269 @@
+"""Results for people: tables and a few sentences. Failures come last, where the eye is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, cast
+
+from filmcan.cli.screen import print_table, print_text
+
+if TYPE_CHECKING:
+    from filmcan import Run
+    from filmcan.contract.manifest import ComponentRecord
+    from filmcan.operations.demo import DemoResult
+    from filmcan.operations.health import Check
+    from filmcan.operations.listing import RunSummary
+    from filmcan.operations.schemas import SchemaSummary
+    from filmcan.operations.validation import Verdict
+
+_MEGABYTE = 1_000_000
+_ORDER = {"ok": 0, "empty": 1, "error": 2}
+
+
+def build_run_json(run: Run) -> dict[str, object]:
+    """Return what `filmcan run --json` prints: ids, status and one row per component."""
+    return {
+        "store": run.backend.url,
+        "platform_id": run.platform_id,
+        "video_id": run.video_id,
+        "run_id": run.run_id,
+        "run_path": run.path,
+        "status": run.status,
+        "components": [
+            {
+                "name": record.name,
+                "status": record.status,
+                "empty_reason": record.empty_reason,
+                "error": record.error,
+                "duration_ms": record.duration_ms,
+            }
+            for record in run.manifest.components
+        ],
+    }
+
+
+def print_run_report(run: Run) -> None:
+    """Print the report of a run: component, status, reason, seconds, MB, device."""
+    source = run.manifest.run.source
+    print_text(f"{source.get('name')} -> {run.path}")
+    print_text(_describe_source(source))
+    print_text("")
+    print_table(
+        {
+            "component": "left",
+            "status": "left",
+            "reason": "left",
+            "seconds": "right",
+            "MB": "right",
+            "device": "left",
+        },
+        [_build_row(record) for record in _sorted(run)],
+    )
+    print_text("")
+    counts = Counter(str(record.status) for record in run.manifest.components)
+    told = ", ".join(f"{counts[status]} {status}" for status in _ORDER if counts[status])
+    pending = run.manifest.pending_components
+    state = run.status if run.status is not None else f"unfinished ({', '.join(pending)} not done)"
+    print_text(f"Run {run.run_id}: {state}; {told}.")
+    for record in _sorted(run):
+        if record.error:
+            print_text(f"  {record.name} failed: {record.error}")
+        elif record.notes:
+            print_text(f"  {record.name}: {record.notes}")
+
+
+def print_run_list(store: str, runs: list[RunSummary]) -> None:
+    """Print the runs of a store."""
+    if not runs:
+        print_text(f"No runs in {store}.")
+        return
+    print_table(
+        {
+            "platform": "left",
+            "video": "left",
+            "run": "left",
+            "status": "left",
+            "created": "left",
+            "seconds": "right",
+            "ok": "right",
+            "empty": "right",
+            "error": "right",
+        },
+        [
+            (
+                item.platform_id,
+                item.video_id,
+                item.run_id,
+                item.status or "unfinished",
+                item.created_at,
+                "" if item.duration_sec is None else f"{item.duration_sec:.1f}",
+                *(str(item.components.get(status, 0)) for status in _ORDER),
+            )
+            for item in runs
+        ],
+    )
+
+
+def print_view(view: dict[str, object], features: dict[str, object]) -> None:
+    """Print a run or an artifact: what it holds, then its features."""
+    if "keys" in view:
+        _print_artifact(view, cast("list[dict[str, object]]", features["features"]))
+        return
+    print_text(f"{view['run_path']}  status {view['status'] or 'unfinished'}")
+    print_text(_describe_source(cast("dict[str, object]", view["source"])))
+    components = cast("dict[str, dict[str, object]]", features["components"])
+    for row in cast("list[dict[str, object]]", view["components"]):
+        reason = row["empty_reason"] or row["error"]
+        told = f"{row['status']}: {reason}" if reason else str(row["status"])
+        print_text("")
+        print_text(f"{row['name']}  {told}")
+        found = cast("list[dict[str, object]]", components[str(row["name"])]["features"])
+        if row["status"] == "ok" and found:
+            _print_features(found)
+
+
+def print_verdict(verdict: Verdict) -> None:
+    """Print every finding, then the count."""
+    for issue in verdict.report:
+        key = f" {issue.key}:" if issue.key else ""
+        print_text(f"{issue.level}: {issue.code}:{key} {issue.message}")
+        if issue.where:
+            print_text(f"  where: {issue.where}")
+    errors, warnings = len(verdict.report.errors), len(verdict.report.warnings)
+    judged = f"{verdict.runs} runs, {verdict.artifacts} artifacts"
+    print_text(
+        f"{'valid' if not errors else 'INVALID'}: {judged}, {errors} errors, {warnings} warnings"
+    )
+
+
+def build_verdict_json(verdict: Verdict) -> dict[str, object]:
+    """Return a verdict as JSON: counts and one row per finding."""
+    return {
+        "valid": verdict.report.ok,
+        "runs": verdict.runs,
+        "artifacts": verdict.artifacts,
+        "issues": [
+            {
+                "level": issue.level,
+                "code": issue.code,
+                "key": issue.key,
+                "message": issue.message,
+                "where": issue.where,
+            }
+            for issue in verdict.report
+        ],
+    }
+
+
+def print_checks(checks: list[Check]) -> None:
+    """Print the doctor's report."""
+    print_table(
+        {"check": "left", "status": "left", "detail": "left"},
+        [
+            (
+                check.name,
+                check.status,
+                f"{check.detail}\n-> {check.hint}" if check.hint else check.detail,
+            )
+            for check in checks
+        ],
+    )
+
+
+def print_schemas(schemas: list[SchemaSummary]) -> None:
+    """Print the registry."""
+    print_table(
+        {"schema_version": "left", "components": "left"},
+        [(item.schema_version, ", ".join(item.components)) for item in schemas],
+    )
+
+
+def print_demo(result: DemoResult, store: str) -> None:
+    """Print the demo's run, its verdict and what to try next."""
+    print_run_report(result.run)
+    print_verdict(result.verdict)
+    path = f"{store}/{result.run.path}"
+    print_text("")
+    print_text("Try next:")
+    print_text(f"  filmcan show {path}")
+    print_text(f"  filmcan render {path} --view features")
+    print_text("  filmcan run YOUR_VIDEO --store result_store")
+    print_text("  filmcan doctor")
+
+
+def _print_artifact(view: dict[str, object], features: list[dict[str, object]]) -> None:
+    meta = cast("dict[str, object]", view["meta"])
+    reason = f" ({meta['empty_reason']})" if meta.get("empty_reason") else ""
+    print_text(
+        f"{meta.get('producer')} {meta.get('producer_version')}  "
+        f"{meta.get('schema_version')}  {meta.get('status')}{reason}"
+    )
+    print_text(
+        f"{meta.get('platform_id')}/{meta.get('video_id')}/{meta.get('run_id')}  "
+        f"{meta.get('created_at')}"
+    )
+    print_text("")
+    print_table(
+        {"key": "left", "type": "left", "unit": "left", "description": "left"},
+        [
+            (
+                str(row["key"]),
+                f"{row['dtype']}{row['shape']}",
+                str(row["unit"]),
+                str(row["description"]),
+            )
+            for row in cast("list[dict[str, object]]", view["keys"])
+        ],
+    )
+    if features:
+        print_text("")
+        _print_features(features)
+
+
+def _print_features(features: list[dict[str, object]]) -> None:
+    print_table(
+        {"feature": "left", "value": "right", "unit": "left", "missing because": "left"},
+        [
+            (
+                str(row["name"]),
+                "-" if row["value"] is None else f"{cast('float', row['value']):.6g}",
+                str(row["unit"]),
+                str(row["missing_reason"] or ""),
+            )
+            for row in features
+        ],
+    )
+
+
+def _sorted(run: Run) -> list[ComponentRecord]:
+    return sorted(run.manifest.components, key=lambda record: _ORDER[record.status])
+
+
+def _build_row(record: ComponentRecord) -> tuple[str, ...]:
+    size = sum(artifact.size_bytes for artifact in record.artifacts)
+    return (
+        record.name,
+        record.status,
+        record.empty_reason or ("see below" if record.error else ""),
+        "" if record.duration_ms is None else f"{record.duration_ms / 1000:.2f}",
+        f"{size / _MEGABYTE:.3f}" if size else "",
+        record.device_used or "",
+    )
+
+
+def _describe_source(source: object) -> str:
+    """Return one line on what the source is and what of it decoded."""
+    known = cast("dict[str, object]", source)
+    parts = []
+    duration = known.get("duration_sec")
+    if isinstance(duration, int | float):
+        parts.append(f"{duration:.2f} s")
+    video = known.get("video_stream")
+    if isinstance(video, dict):
+        parts.append(f"{video['codec']} {video['display_width']}x{video['display_height']}")
+    audio = known.get("audio_stream")
+    if isinstance(audio, dict):
+        parts.append(f"{audio['codec']} {audio['channel_layout']} {audio['rate_hz']} Hz")
+    if known.get("decoded_frames") is not None:
+        parts.append(f"{known['decoded_frames']} frames decoded, {known['failed_frames']} failed")
+    return ", ".join(parts)

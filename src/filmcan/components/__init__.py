@@ -1,0 +1,1 @@
+"""What measures: one folder per component, and what all components share."""

@@ -1,0 +1,132 @@
+"""What a component is: media in, arrays and a status out.
+
+A component is pure. It writes no file, stamps no identity, knows neither clock nor store: the
+runner builds the meta and the store commits. It may run beside others in a thread of its own,
+so it shares no mutable state. Called by the pipeline; must not know it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from filmcan.contract.manifest import Kind
+    from filmcan.media.document import TextSources
+    from filmcan.media.frames import FrameRequest, FrameStream
+    from filmcan.media.probe import Probe
+    from filmcan.media.sound import SoundRequest, SoundStream
+
+Parameters = Mapping[str, object]
+"""A component's section of the resolved profile, without `enabled` and `required`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUsed:
+    """One row of `models_used` (C4.3): what network produced numbers, and on what."""
+
+    model_name: str
+    model_version: str
+    weights_digest: str
+    runtime: str
+    engine: str
+    precision: str
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a component measured on one video.
+
+    Attributes:
+        status: `ok` or `empty`; a failure is raised, never returned.
+        arrays: Key -> array, exactly the keys of the schema except `meta` and `meta_json`. With
+            status `empty`, keys left out are filled with the schema's empty form (masks False,
+            floats NaN or zero-length, strings ""), so a component may return none at all.
+        empty_reason: Why it is empty (C6.3); None exactly when status is `ok`.
+        models_used: What networks ran; empty for components without weights.
+        notes: Sentences for the manifest, for people.
+    """
+
+    status: Literal["ok", "empty"]
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+    empty_reason: str | None = None
+    models_used: tuple[ModelUsed, ...] = ()
+    device_used: str = "cpu"
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a component is given; a part it did not ask for is None.
+
+    Attributes:
+        probe: What the source is: container, streams, duration.
+        frames: Sampled frames, in time order, when `frame_request` asked and the source has a
+            video stream.
+        sound: Blocks of sound, in time order, when `sound_request` asked and the source has an
+            audio stream that decodes.
+        text: Document, side-cars and subtitles, for components of kind text.
+        seed: Seed for anything random.
+    """
+
+    probe: Probe
+    frames: FrameStream | None
+    sound: SoundStream | None
+    text: TextSources | None
+    seed: int
+
+
+class Component(ABC):
+    """Base of all components. One instance serves one run with fixed parameters.
+
+    Class attributes:
+        name: As in the manifest and in the folder name, for example `loudness_extractor`.
+        kind: `core`, `module`, `audio` or `text`.
+        schema_version: The machine schema its artifacts satisfy.
+        producer_version: Changes whenever the numbers may change.
+    """
+
+    name: ClassVar[str]
+    kind: ClassVar[Kind]
+    schema_version: ClassVar[str]
+    producer_version: ClassVar[str]
+
+    def __init__(self, parameters: Parameters) -> None:
+        """Check the parameters.
+
+        Raises:
+            BadProfileError: A parameter is out of range; the message names it.
+        """
+        self.parameters = dict(parameters)
+
+    def find_missing_dependency(self) -> str | None:
+        """Return None when the component can run, else the sentence for the notes.
+
+        The sentence ends with the exact command that would provide what is missing. The run
+        then records `empty: dependency_missing` without decoding anything for this component.
+        """
+        return None
+
+    def frame_request(self) -> FrameRequest | None:
+        """Return which frames are needed and in what form; None: no frames."""
+        return None
+
+    def sound_request(self) -> SoundRequest | None:
+        """Return what form of sound is needed; None: no sound."""
+        return None
+
+    @abstractmethod
+    def run(self, inputs: Inputs) -> Result:
+        """Measure one video.
+
+        `inputs.frames` and `inputs.sound` are consumed once, from this call's own thread. A
+        component that stops early simply returns; the rest is drained for it.
+
+        Raises:
+            Exception: Whatever goes wrong becomes this component's manifest record (C6.4).
+        """

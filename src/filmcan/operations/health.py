@@ -1,0 +1,116 @@
+"""Say what works on this machine and what to do about the rest: `filmcan doctor`."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+from filmcan.components.catalog import COMPONENT_NAMES
+from filmcan.errors import FilmcanError
+from filmcan.media.library import describe_ffmpeg
+from filmcan.models.catalog import load_catalog
+from filmcan.models.fetch import find_cached
+from filmcan.pipeline.plan import plan_run
+from filmcan.pipeline.profile import resolve_profile
+
+_EXTRAS = {
+    "models": ("onnxruntime", "ai_edge_litert", "tokenizers"),
+    "text": ("onnxruntime", "tokenizers"),
+    "ocr": ("rapidocr",),
+    "asr": ("faster_whisper",),
+    "serve": ("fastapi", "uvicorn", "jinja2", "plotly"),
+    "s3": ("obstore",),
+    "export": ("pyarrow",),
+    "ray": ("ray",),
+    "postgres": ("psycopg", "sqlalchemy"),
+}
+_LIBRARIES = ("numpy", "av", "opencv-python-headless")
+_LOW_SPACE_BYTES = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the doctor's report; `hint` says what to do when it is not ok."""
+
+    name: str
+    status: Literal["ok", "note", "fail"]
+    detail: str
+    hint: str = ""
+
+
+def check_health(store: str) -> list[Check]:
+    """Return every check, in a fixed order. Nothing is fetched, written or changed."""
+    return [
+        _check_python(),
+        *(_check_library(name) for name in _LIBRARIES),
+        Check("ffmpeg", "ok", describe_ffmpeg()),
+        _check_store(store),
+        *(_check_extra(name, modules) for name, modules in _EXTRAS.items()),
+        *_check_assets(),
+        *_check_components(),
+    ]
+
+
+def _check_python() -> Check:
+    detail = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    if sys.platform == "win32":
+        return Check("python", "note", detail, "Windows is best effort; prefer Linux or macOS.")
+    return Check("python", "ok", detail)
+
+
+def _check_library(name: str) -> Check:
+    try:
+        return Check(name, "ok", metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return Check(name, "fail", "not installed", f"pip install {name}")
+
+
+def _check_store(store: str) -> Check:
+    if "://" in store:
+        return Check("store", "note", store, "Only folders are checked.")
+    folder = Path(store).resolve()
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        return Check("store", "fail", f"{store} cannot be written", "Choose another --store.")
+    free = shutil.disk_usage(existing).free
+    detail = f"{store}, {free / 2**30:.1f} GiB free"
+    if free < _LOW_SPACE_BYTES:
+        return Check("store", "note", detail, "Less than 1 GiB is left.")
+    return Check("store", "ok", detail)
+
+
+def _check_extra(name: str, modules: tuple[str, ...]) -> Check:
+    missing = [module for module in modules if importlib.util.find_spec(module) is None]
+    if not missing:
+        return Check(f"extra {name}", "ok", "installed")
+    hint = f'pip install "filmcan[{name}]"'
+    return Check(f"extra {name}", "note", f"not installed: {', '.join(missing)}", hint)
+
+
+def _check_assets() -> list[Check]:
+    checks = []
+    for asset in load_catalog():
+        cached = all(find_cached(file) is not None for file in asset.files)
+        detail = f"{asset.version}, {asset.license}, {'cached' if cached else 'not fetched'}"
+        checks.append(Check(f"asset {asset.name}", "ok" if cached else "note", detail))
+    return checks
+
+
+def _check_components() -> list[Check]:
+    try:
+        plan = plan_run(resolve_profile(), COMPONENT_NAMES)
+    except FilmcanError as error:
+        return [Check("components", "fail", str(error))]
+    return [
+        Check(f"component {item.component.name}", "ok", item.component.schema_version)
+        if item.missing_dependency is None
+        else Check(f"component {item.component.name}", "note", item.missing_dependency)
+        for item in plan.components
+    ]

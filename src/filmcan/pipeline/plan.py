@@ -1,0 +1,185 @@
+"""Decide what a run will do, before anything is decoded or written.
+
+Profile and source in; components with checked parameters, sampling and limits out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from filmcan.components.catalog import COMPONENT_NAMES, get_component_class
+from filmcan.contract.signature import ReuseKey
+from filmcan.errors import BadProfileError
+from filmcan.media.limits import Limits
+from filmcan.media.timeline import Sampling
+
+if TYPE_CHECKING:
+    from filmcan.components.base import Component
+    from filmcan.media.probe import Probe
+    from filmcan.pipeline.profile import Profile
+
+_CONTROL_PARAMETERS = ("enabled", "required")
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedComponent:
+    """A component with its parameters, and whether it can run at all.
+
+    Attributes:
+        component: Ready to run.
+        required: True when its error fails the run.
+        missing_dependency: Why it cannot run and what to do, None when it can.
+    """
+
+    component: Component
+    required: bool
+    missing_dependency: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything a run needs to know beyond its source."""
+
+    profile: Profile
+    components: tuple[PlannedComponent, ...]
+    sampling: Sampling
+    limits: Limits
+    seed: int
+    decode_threads: int
+    queue_size: int
+
+
+def plan_run(profile: Profile, only: Iterable[str] | None = None) -> Plan:
+    """Return the plan of a run.
+
+    Args:
+        profile: The resolved profile.
+        only: Names of the components to run; None means all that are enabled. It selects, and
+            does not change config_hash (C3.5).
+
+    Raises:
+        BadProfileError: A parameter is out of range, a name is unknown or disabled, or nothing
+            is left to run.
+    """
+    wanted = _select(profile, only)
+    sampling = profile.section("sampling")
+    execution = profile.execution
+    return Plan(
+        profile=profile,
+        components=tuple(_plan_component(profile, name) for name in wanted),
+        sampling=Sampling(
+            policy=str(sampling["policy"]),
+            rate_hz=cast("float", sampling["rate_hz"]),
+            max_samples=cast("int", sampling["max_samples"]),
+        ),
+        limits=read_limits(profile),
+        seed=cast("int", profile.document["seed"]),
+        decode_threads=_get_count(execution, "decode_threads", high=64),
+        queue_size=_get_count(execution, "queue_size", high=64),
+    )
+
+
+def read_limits(profile: Profile) -> Limits:
+    """Return the limits of a profile.
+
+    Raises:
+        BadProfileError: A limit is out of range.
+    """
+    section = profile.section("limits")
+    for name, value in section.items():
+        if not cast("float", value) > 0:
+            raise BadProfileError(f"must be greater than 0, got {value!r}", where=f"limits.{name}")
+    return Limits(
+        max_duration_sec=cast("float", section["max_duration_sec"]),
+        max_pixels=cast("int", section["max_pixels"]),
+        max_streams=cast("int", section["max_streams"]),
+        max_metadata_chars=cast("int", section["max_metadata_chars"]),
+        max_frames_per_mib=cast("int", section["max_frames_per_mib"]),
+    )
+
+
+def build_reuse_key(
+    planned: PlannedComponent,
+    plan: Plan,
+    *,
+    platform_id: str,
+    video_id: str,
+    probe: Probe,
+    text_digest: str | None,
+    model_signature: str,
+) -> ReuseKey:
+    """Return what a component's result depends on (C11.3)."""
+    component = planned.component
+    inputs: dict[str, object] = {"source_sha256": probe.sha256}
+    if component.kind == "text":
+        inputs["text_sha256"] = text_digest
+    sampling = plan.profile.section("sampling") if component.frame_request() is not None else None
+    return ReuseKey(
+        {
+            "platform_id": platform_id,
+            "video_id": video_id,
+            "component": component.name,
+            "inputs": inputs,
+            "parameters": dict(component.parameters),
+            "sampling": dict(sampling) if sampling is not None else None,
+            "limits": dict(plan.profile.section("limits")),
+            "seed": plan.seed,
+            "producer_version": component.producer_version,
+            "schema_version": component.schema_version,
+            "model_signature": model_signature,
+        }
+    )
+
+
+def _select(profile: Profile, only: Iterable[str] | None) -> list[str]:
+    sections = profile.section("components")
+    enabled = [name for name in COMPONENT_NAMES if _is_on(profile, name, "enabled")]
+    if only is None:
+        wanted = enabled
+    else:
+        asked = set(only)
+        unknown = sorted(asked - set(sections))
+        if unknown:
+            raise BadProfileError(
+                f"there is no component {', '.join(unknown)}",
+                where="--only",
+                hint=f"Components: {', '.join(COMPONENT_NAMES)}.",
+            )
+        disabled = sorted(asked - set(enabled))
+        if disabled:
+            raise BadProfileError(
+                f"{', '.join(disabled)} is disabled in the profile",
+                where="--only",
+                hint=f"Enable it: --set components.{disabled[0]}.enabled=true",
+            )
+        wanted = [name for name in enabled if name in asked]
+    if not wanted:
+        raise BadProfileError("no component is left to run", where="components")
+    return wanted
+
+
+def _plan_component(profile: Profile, name: str) -> PlannedComponent:
+    section = profile.section("components", name)
+    parameters = {key: section[key] for key in section if key not in _CONTROL_PARAMETERS}
+    try:
+        component = get_component_class(name)(parameters)
+    except BadProfileError as error:
+        raise BadProfileError(
+            error.message, where=f"components.{name}.{error.where}", hint=error.hint
+        ) from error
+    return PlannedComponent(
+        component, _is_on(profile, name, "required"), component.find_missing_dependency()
+    )
+
+
+def _is_on(profile: Profile, name: str, switch: str) -> bool:
+    return bool(profile.section("components", name)[switch])
+
+
+def _get_count(section: object, name: str, *, high: int) -> int:
+    value = cast("dict[str, int]", section)[name]
+    if not 1 <= value <= high:
+        raise BadProfileError(f"must be from 1 to {high}, got {value}", where=f"execution.{name}")
+    return value

@@ -1,0 +1,1 @@
+"""Artifacts as JSON and pages. Given artifacts, fetches nothing, computes nothing new."""
