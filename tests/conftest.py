@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
+
+from filmcan.testing.made_media import ClipSound, ClipVideo, build_tone, make_media
 from hypothesis import settings
 
 # A busy machine is no failure; `make fuzz` takes many more examples.
@@ -24,3 +26,11 @@ def media_corpus() -> Path:
     if not (folder / "index.json").is_file():
         pytest.skip("the media corpus is not here; set FILMCAN_MEDIA_CORPUS to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a short made clip: 2 s of a changing picture with a tone."""
+    path = tmp_path_factory.mktemp("media") / "clip.mp4"
+    sound = ClipSound(build_tone(2.0, hz=440.0, channels=2), layout="stereo")
+    return make_media(path, ClipVideo(frames=50, rate_hz=25, size=(160, 96)), sound)

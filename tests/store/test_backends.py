@@ -46,7 +46,7 @@ class TestLocalBackend(StoreSuite):
         with pytest.raises(InvalidContentError):
             publish(backend, "linked/new", b"x")
         assert sorted(path.name for path in secret.iterdir()) == ["file"]
-        assert backend.list("a").strange == ("leak",)
+        assert backend.list_folder("a").strange == ("leak",)
 
     def test_removing_a_link_leaves_its_target(self, backend: Backend, tmp_path: Path) -> None:
         target = tmp_path / "target"
@@ -55,7 +55,7 @@ class TestLocalBackend(StoreSuite):
         (Path(backend.url) / "a" / "link").symlink_to(target)
         backend.remove("a/link")
         assert target.read_bytes() == b"kept"
-        assert backend.list("a").strange == ()
+        assert backend.list_folder("a").strange == ()
 
     def test_a_fifo_does_not_hang_a_reader(self, backend: Backend) -> None:
         publish(backend, "a/file", b"x")
@@ -79,7 +79,7 @@ class TestLocalBackend(StoreSuite):
             publish(backend, "r/file", b"x")
         monkeypatch.undo()
         assert backend.read("r/manifest.json", limit=100) == b"one"
-        assert list(backend.list("r").files) == ["manifest.json"]
+        assert list(backend.list_folder("r").files) == ["manifest.json"]
 
     def test_p3_a_swap_flushes_the_file_and_every_new_folder(
         self, backend: Backend, monkeypatch: pytest.MonkeyPatch

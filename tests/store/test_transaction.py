@@ -64,7 +64,7 @@ def test_c8_an_artifact_that_breaks_its_schema_never_enters_the_store(backend: B
     product = type(good)(good.record, broken, good.meta)
     with pytest.raises(InvalidArtifactError, match="dt_sec"):
         transaction.commit(product)
-    assert backend.list(f"local/v1/r1/{COMPONENT}").files == {}
+    assert backend.list_folder(f"local/v1/r1/{COMPONENT}").files == {}
     assert read_manifest(backend, "local/v1/r1").components == ()
 
 
@@ -151,7 +151,7 @@ def test_c4_a_rewrite_is_a_new_file_and_the_old_one_goes_last(backend: Backend) 
     reader = backend.open(f"local/v1/r1/{first.artifacts[0].path}")
     second = transaction.commit(build_product(run, reason="video_stream_missing"))
     assert first.artifacts[0].path != second.artifacts[0].path
-    files = backend.list(f"local/v1/r1/{COMPONENT}").files
+    files = backend.list_folder(f"local/v1/r1/{COMPONENT}").files
     assert [f"{COMPONENT}/{name}" for name in files] == [second.artifacts[0].path]
     data = bytes(reader.read_at(0, reader.size))
     assert hashlib.sha256(data).hexdigest() == first.artifacts[0].sha256
@@ -161,7 +161,7 @@ def test_committing_the_same_bytes_again_keeps_the_file(backend: Backend) -> Non
     run = build_run_record()
     transaction = RunTransaction.create(backend, run, clock)
     assert transaction.commit(build_product(run)) == transaction.commit(build_product(run))
-    assert len(backend.list(f"local/v1/r1/{COMPONENT}").files) == 1
+    assert len(backend.list_folder(f"local/v1/r1/{COMPONENT}").files) == 1
 
 
 def test_p7_a_damaged_manifest_is_kept_and_never_overwritten(backend: Backend) -> None:
@@ -240,7 +240,7 @@ def test_p5_a_store_that_fills_up_lists_nothing_new(
     monkeypatch.undo()
     assert refusal.value.code == "store_full"
     assert backend.read("local/v1/r1/manifest.json", limit=1 << 20) == before
-    assert backend.list(f"local/v1/r1/{COMPONENT}").files == {}
+    assert backend.list_folder(f"local/v1/r1/{COMPONENT}").files == {}
     transaction.commit(build_product(run))
 
 

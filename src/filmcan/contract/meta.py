@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import cast
 
 from filmcan.contract.canonical import JsonError, canonical_json
-from filmcan.contract.ids import IdKind, find_id_fault
+from filmcan.contract.ids import find_id_fault
 from filmcan.contract.issues import Issue, shown
 from filmcan.contract.missing import CANONICAL_REASONS
 from filmcan.contract.signature import sign_models
@@ -180,7 +179,7 @@ def _validate_ids(
     issues = []
     for key in ("platform_id", "video_id", "run_id"):
         value = meta.get(key)
-        fault = find_id_fault(cast("IdKind", key), value) if isinstance(value, str) else None
+        fault = find_id_fault(key, value) if isinstance(value, str) else None
         if strict and fault is not None:
             issues.append(_error("meta_value", key, f"{key} {shown(value)} {fault}"))
     if identity is None:

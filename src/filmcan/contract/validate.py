@@ -168,11 +168,11 @@ def _find_presence(
 def _find_absent(array: np.ndarray, key: KeySchema) -> np.ndarray | None:
     """Return where a value is written as missing; None for types that cannot say so."""
     if key.dtype in FLOAT_TYPES:
-        return np.isnan(array)
+        return np.asarray(np.isnan(array))
     if key.mask is None and not key.nullable:
         return None  # -1 and "" are ordinary values there
     if key.dtype in INTEGER_TYPES:
-        return array == MISSING_INTEGER
+        return np.asarray(array == MISSING_INTEGER)
     if key.dtype in ("str", "object_str"):
         return np.asarray(array == "")
     return None
@@ -262,7 +262,7 @@ def _check_feature(
         return [_error("missing_not_nullable", key, "NaN, but the schema does not allow it")]
     if value in (float("inf"), float("-inf")):
         return [_error("not_finite", key, "is an infinity")]
-    fault = _find_range_fault(np.float32([value]), feature.low, feature.high)
+    fault = _find_range_fault(np.array([value], np.float32), feature.low, feature.high)
     return [] if fault is None else [_error("out_of_range", key, fault)]
 
 

@@ -107,7 +107,7 @@ class Backend(Protocol):
         """
         ...
 
-    def list(self, folder: str) -> Listing:
+    def list_folder(self, folder: str) -> Listing:
         """Return the content of a folder (`""` is the root); an absent folder is empty.
 
         Raises:

@@ -64,8 +64,8 @@ class LocalBackend:
         with _translated(path):
             return FileSource(self._root.open_file(_split(path)), name=path)
 
-    def list(self, folder: str) -> Listing:
-        """Return the content of a folder; see `Backend.list`."""
+    def list_folder(self, folder: str) -> Listing:
+        """Return the content of a folder; see `Backend.list_folder`."""
         with _translated(folder):
             entries = self._root.list_entries(_split(folder))
             names = {

@@ -40,8 +40,8 @@ class MemoryBackend:
         """Return random access to a file; see `Backend.open`."""
         return MemorySource(self._get(path), name=path)
 
-    def list(self, folder: str) -> Listing:
-        """Return the content of a folder; see `Backend.list`."""
+    def list_folder(self, folder: str) -> Listing:
+        """Return the content of a folder; see `Backend.list_folder`."""
         prefix = f"{folder}/" if folder else ""
         folders: set[str] = set()
         files: dict[str, int] = {}

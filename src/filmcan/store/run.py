@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filmcan.errors import NotFoundError
 from filmcan.npz.artifact import Artifact
+from filmcan.npz.reader import open_npz
 
 if TYPE_CHECKING:
     from filmcan.contract.manifest import ArtifactRecord, ComponentRecord, Manifest
@@ -64,8 +66,10 @@ class Run:
 
     def open_artifact(self, record: ArtifactRecord) -> Artifact:
         """Open a listed artifact."""
-        source = self.backend.open(f"{self.path}/{record.path}")
-        return Artifact(source)
+        place = f"{self.path}/{record.path}"
+        local = self.backend.find_local_path(place)
+        path = Path(local) if local is not None else None
+        return Artifact(open_npz(self.backend.open(place)), path)
 
     def _get_record(self, component: str) -> ArtifactRecord:
         found = self.manifest.find_component(component)

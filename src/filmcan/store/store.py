@@ -93,13 +93,13 @@ class Store:
             for video in self._list_ids(platform, video_id):
                 for run in self._list_ids(f"{platform}/{video}", None):
                     path = f"{platform}/{video}/{run}"
-                    if MANIFEST_NAME in self.backend.list(path).files:
+                    if MANIFEST_NAME in self.backend.list_folder(path).files:
                         yield path
 
     def _list_ids(self, folder: str, wanted: str | None) -> list[str]:
         if wanted is not None:
             return [wanted]
-        names = self.backend.list(folder).folders
+        names = self.backend.list_folder(folder).folders
         return [name for name in names if name != HOUSEKEEPING and not name.startswith("_tmp_")]
 
     def __repr__(self) -> str:

@@ -184,8 +184,10 @@ class RunTransaction:
             manifest = replace(manifest, run=run)
             if manifest.pending_components:
                 return manifest
-            status = "error" if _has_failed(manifest) else "ok"
-            finished = replace(run, status=status, finished_at=self._clock())
+            failed = _has_failed(manifest)
+            finished = replace(
+                run, status="error" if failed else "ok", finished_at=self._clock()
+            )
             return replace(manifest, run=finished)
 
         return self._update(close)

@@ -44,7 +44,7 @@ class StoreSuite:
             staged.file.write(b"half")
             with pytest.raises(NotFoundError):
                 backend.read("a/b/file", limit=_LIMIT)
-            assert "file" not in backend.list("a/b").files
+            assert "file" not in backend.list_folder("a/b").files
 
     def test_a_staged_file_that_is_given_up_leaves_nothing(self, backend: Backend) -> None:
         with backend.stage("a/b") as staged:
@@ -52,7 +52,7 @@ class StoreSuite:
         with pytest.raises(RuntimeError, match="broke"), backend.stage("a/b") as staged:  # noqa: PT012
             staged.file.write(b"half")
             raise RuntimeError("broke")
-        assert backend.list("a/b").files == {}
+        assert backend.list_folder("a/b").files == {}
 
     def test_publishing_again_replaces_the_file_but_not_under_an_open_reader(
         self, backend: Backend
@@ -69,13 +69,13 @@ class StoreSuite:
         with pytest.raises(NotFoundError):
             backend.open("no/such")
         assert backend.find_versioned("no/such", limit=_LIMIT) is None
-        assert backend.list("no").files == {}
+        assert backend.list_folder("no").files == {}
         backend.remove("no/such")
 
     def test_a_removed_file_is_gone(self, backend: Backend) -> None:
         publish(backend, "a/file", b"x")
         backend.remove("a/file")
-        assert backend.list("a").files == {}
+        assert backend.list_folder("a").files == {}
         with pytest.raises(NotFoundError):
             backend.read("a/file", limit=_LIMIT)
 
@@ -84,10 +84,10 @@ class StoreSuite:
         publish(backend, "v/a/file", b"12")
         publish(backend, "v/z.txt", b"123")
         publish(backend, "v/c.txt", b"1234")
-        listing = backend.list("v")
+        listing = backend.list_folder("v")
         assert listing.folders == ("a", "b")
         assert list(listing.files.items()) == [("c.txt", 4), ("z.txt", 3)]
-        assert "v" in backend.list("").folders
+        assert "v" in backend.list_folder("").folders
 
     def test_a_read_over_its_limit_is_refused(self, backend: Backend) -> None:
         publish(backend, "a/file", b"x" * 100)

@@ -1,0 +1,1 @@
+"""CLAP embedding of the sound; see `component.py`."""

@@ -1,0 +1,1 @@
+"""Tempo, its alternatives, its course over time, and onsets; see `component.py`."""

@@ -1,0 +1,1 @@
+"""What the texts around a video look like: lengths, diversity, marks, language, readability."""

@@ -1,0 +1,232 @@
+"""The text_processor component: all text around a video, measured without any network.
+
+What is there is measured source by source; what is not there has its mask false, its reason
+given and NaN in every feature (C6). No embedder runs yet: `embeddings_empty_reason` says so, and
+the schema already has the keys. No word of the text is kept unless `retain_raw_text` asks for it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import regex
+
+from filmcan.components.base import Component, Inputs, Parameters, Result
+from filmcan.components.parameters import get_bool, get_float, get_int
+from filmcan.components.text.text_processor.comments import COMMENT_NAMES, measure_comments
+from filmcan.components.text.text_processor.language import get_detector_version
+from filmcan.components.text.text_processor.measures import BASIC_NAMES, FULL_NAMES, measure_text
+from filmcan.components.text.text_processor.overlap import (
+    OVERLAP_NAMES,
+    find_stems,
+    measure_overlap,
+)
+from filmcan.components.text.text_processor.sources import (
+    ABSENT_REASONS,
+    SOURCES,
+    SourceText,
+    cut_segments,
+    has_text,
+    read_sources,
+)
+from filmcan.components.text.text_processor.tags import TAG_NAMES, measure_tags
+from filmcan.components.text.text_processor.tokens import build_tokens, clean_text
+from filmcan.components.text.text_processor.transcript import (
+    TRANSCRIPT_NAMES,
+    measure_transcript,
+)
+from filmcan.contract.missing import DEPENDENCY_MISSING, NO_TEXT, build_feature_names
+from filmcan.media.document import TextSources
+
+if TYPE_CHECKING:
+    from filmcan.contract.schema import Kind
+
+RULES_VERSION = "1"
+"""Changes with any rule of counting; stands in the payload."""
+
+EMBEDDINGS_NOTE = (
+    "Text embeddings are missing: this version of filmcan has no text embedder. Install a later "
+    "one (pip install --upgrade 'filmcan[text]') and run again."
+)
+
+FEATURE_NAMES = (
+    *(f"title_{name}" for name in BASIC_NAMES),
+    *(f"description_{name}" for name in FULL_NAMES),
+    *(f"tags_{name}" for name in TAG_NAMES),
+    *(f"comments_{name}" for name in COMMENT_NAMES),
+    *(f"comments_{name}" for name in FULL_NAMES),
+    *(f"transcript_{name}" for name in TRANSCRIPT_NAMES),
+    *(f"transcript_{name}" for name in FULL_NAMES),
+    *(f"ocr_{name}" for name in FULL_NAMES),
+    *OVERLAP_NAMES,
+)
+"""All features, in the order of the schema."""
+
+
+class TextProcessor(Component):
+    """Measures title, description, tags, comments and transcript."""
+
+    name: ClassVar[str] = "text_processor"
+    kind: ClassVar[Kind] = "text"
+    schema_version: ClassVar[str] = "text_npz_v1"
+    producer_version: ClassVar[str] = "1.0.0"
+
+    def __init__(self, parameters: Parameters) -> None:
+        """Check the parameters.
+
+        Raises:
+            BadProfileError: A parameter is out of range; the message names it.
+        """
+        super().__init__(parameters)
+        self._retain_raw_text = get_bool(parameters, "retain_raw_text")
+        self._max_chars = get_int(parameters, "max_source_chars", low=1000, high=100_000_000)
+        self._min_confidence = get_float(parameters, "min_language_confidence", low=0.0, high=1.0)
+
+    def run(self, inputs: Inputs) -> Result:
+        """Measure the text of one video."""
+        text = inputs.text or TextSources()
+        sources = read_sources(text, self._max_chars, self._min_confidence)
+        if not has_text(sources):
+            return Result(
+                status="empty",
+                arrays=_build_empty_arrays(),
+                empty_reason=NO_TEXT,
+                notes=text.notes,
+            )
+        values = dict.fromkeys(FEATURE_NAMES, math.nan)
+        comment_languages = self._measure(text, sources, inputs.probe.duration_sec, values)
+        arrays = _build_state_arrays(sources)
+        arrays["embeddings_empty_reason"] = np.array(DEPENDENCY_MISSING)
+        arrays["payload"] = _wrap(self._build_payload(text, sources, comment_languages))
+        if self._retain_raw_text:
+            arrays["raw_text"] = _wrap(_build_raw_text(text))
+        arrays["feature_values"] = np.array([values[name] for name in FEATURE_NAMES], np.float32)
+        cut = [
+            f"{source}: only the first {self._max_chars} characters were measured."
+            for source, found in sources.items()
+            if found.is_cut
+        ]
+        return Result("ok", arrays, notes=(*text.notes, *cut, EMBEDDINGS_NOTE))
+
+    def _measure(
+        self,
+        text: TextSources,
+        sources: dict[str, SourceText],
+        duration_sec: float | None,
+        values: dict[str, float],
+    ) -> Counter[str]:
+        """Fill in the features of all sources that are there; return the comments' languages."""
+        for source, found in sources.items():
+            measured = measure_text(
+                found.tokens, found.language, newline_ends=source != "transcript"
+            )
+            _put(values, source, measured)
+        tag_stems = None
+        if text.tags is not None:
+            _put(values, "tags", measure_tags(text.tags))
+            tag_stems = [find_stems(build_tokens(clean_text(tag)).words) for tag in text.tags]
+        comment_languages: Counter[str] = Counter()
+        if text.comments is not None:
+            measured, comment_languages = measure_comments(text.comments, self._min_confidence)
+            _put(values, "comments", measured)
+        if text.transcript is not None:
+            found = sources["transcript"]
+            segments = cut_segments(text.transcript.segments, found)
+            words = len(found.tokens.words)
+            _put(values, "transcript", measure_transcript(segments, words, duration_sec))
+        tokens = {source: found.tokens for source, found in sources.items()}
+        languages = {source: found.language for source, found in sources.items()}
+        values.update(measure_overlap(tokens, tag_stems, languages))
+        return comment_languages
+
+    def _build_payload(
+        self, text: TextSources, sources: dict[str, SourceText], comment_languages: Counter[str]
+    ) -> dict[str, object]:
+        """Return the trace: versions of rules, counts and languages; no word of the text."""
+        transcript = text.transcript
+        return {
+            "rules_version": RULES_VERSION,
+            "language_detector": get_detector_version(),
+            "regex_version": regex.__version__,
+            "max_source_chars": self._max_chars,
+            "min_language_confidence": self._min_confidence,
+            "declared_language": text.language,
+            "transcript_origin": None if transcript is None else transcript.origin,
+            "transcript_language": None if transcript is None else transcript.language,
+            "transcript_encoding": None if transcript is None else transcript.encoding,
+            "comment_languages": dict(sorted(comment_languages.items())),
+            "sources": {
+                source: {
+                    "code_points": len(found.tokens.text),
+                    "words": len(found.tokens.words),
+                    "parts": found.used_parts,
+                    "is_cut": found.is_cut,
+                    "language_candidate": found.candidate.code,
+                    "language_confidence": round(found.candidate.confidence, 6),
+                }
+                for source, found in sources.items()
+            },
+        }
+
+
+def _put(values: dict[str, float], source: str, measured: dict[str, float]) -> None:
+    """Fill in a source's features, those that the schema has for it."""
+    for name, value in measured.items():
+        key = f"{source}_{name}"
+        if key in values:
+            values[key] = value
+
+
+def _build_state_arrays(sources: dict[str, SourceText]) -> dict[str, np.ndarray]:
+    """Return masks, reasons and languages of all sources, and the embedding that is not there."""
+    arrays: dict[str, np.ndarray] = {}
+    for source in SOURCES:
+        found = sources.get(source)
+        language = None if found is None else found.language
+        arrays[f"{source}_present"] = np.array(found is not None)
+        arrays[f"{source}_empty_reason"] = np.array("" if found else ABSENT_REASONS[source])
+        arrays[f"{source}_language"] = np.array("" if language is None else language.code)
+        arrays[f"{source}_language_present"] = np.array(language is not None)
+    arrays["primary_embedding"] = np.empty(0, np.float32)
+    arrays["primary_embedding_present"] = np.array(False)  # noqa: FBT003 - a 0-d array
+    arrays["primary_embedding_source"] = np.array("")
+    arrays["feature_names"] = build_feature_names(list(FEATURE_NAMES))
+    return arrays
+
+
+def _build_empty_arrays() -> dict[str, np.ndarray]:
+    arrays = _build_state_arrays({})
+    arrays["embeddings_empty_reason"] = np.array(NO_TEXT)
+    arrays["payload"] = _wrap({"rules_version": RULES_VERSION, "sources": {}})
+    arrays["feature_values"] = np.full(len(FEATURE_NAMES), np.nan, np.float32)
+    return arrays
+
+
+def _build_raw_text(text: TextSources) -> dict[str, object]:
+    """Return the text itself, as the schema's `raw_text` describes it."""
+    return {
+        "title": text.title,
+        "description": text.description,
+        "tags": None if text.tags is None else list(text.tags),
+        "comments": None
+        if text.comments is None
+        else [
+            {"text": item.text, "likes": item.likes, "published_at": item.published_at}
+            for item in text.comments
+        ],
+        "transcript": None
+        if text.transcript is None
+        else [
+            {"start_sec": item.start_sec, "end_sec": item.end_sec, "text": item.text}
+            for item in text.transcript.segments
+        ],
+    }
+
+
+def _wrap(value: dict[str, object]) -> np.ndarray:
+    array = np.empty((), dtype=object)
+    array[()] = value
+    return array

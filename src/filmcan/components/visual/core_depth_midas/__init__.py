@@ -1,0 +1,1 @@
+"""Relative depth of sampled frames; see `component.py`."""

@@ -1,0 +1,1 @@
+"""Faces in sampled frames and landmarks on them; see `component.py`."""

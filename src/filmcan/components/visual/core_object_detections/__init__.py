@@ -1,0 +1,1 @@
+"""Objects in sampled frames; see `component.py`."""

@@ -1,0 +1,1 @@
+"""Dense optical flow, camera motion and residual motion; see `component.py`."""

@@ -1,0 +1,1 @@
+"""Sources: probed, decoded once, sampled; the text that comes with them."""

@@ -1,0 +1,274 @@
+"""Decode the video stream once: find the sampled frames and hand them on.
+
+One thread decodes (FFmpeg's own threads work below it), a second one converts. Between them and
+towards each component lie bounded channels, so that memory does not grow with the duration. When
+no component asks for frames, decoding ends with the first frame: it settles time zero and whether
+anything decodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from av.video.frame import VideoFrame
+
+from filmcan.media.conversion import PictureConverter
+from filmcan.media.frame_feed import FrameConverter, FrameFeed, SampledFrame
+from filmcan.media.frame_selection import FrameSelector, PlacedFrame
+from filmcan.media.limits import Limits, check_frame_count
+from filmcan.media.orientation import build_orientation, find_display_matrix
+from filmcan.media.packet_scan import PacketScan, scan_packets
+from filmcan.media.probe import VideoStream
+from filmcan.media.queues import Channel, Opening, PassState
+from filmcan.media.source_file import SourceFile
+from filmcan.media.stream_decoder import Frame, StreamDecoder
+from filmcan.media.timeline import Sampling
+
+if TYPE_CHECKING:
+    from filmcan.media.frames import FrameRequest, FrameSample
+
+_FRAMES_BEFORE_CONVERTER = 2
+"""Sampled frames waiting for the converter; each may be as large as a frame of the source."""
+
+_PROGRESS_STEP = 0.005
+_SQUARE_RATIOS = ("1:1", "unknown")
+_HDR_CURVES = {16: "PQ", 18: "HLG"}
+"""AVCOL_TRC_* of the transfer curves that would need tone mapping to look right in 8 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoTask:
+    """What a video pass is to do.
+
+    Attributes:
+        source: The file.
+        stream: The video stream.
+        is_still_picture: True to take one frame, at time 0.
+        requests: Component -> what frames it wants.
+        sampling: Which moments are looked at.
+        limits: What is refused.
+        decode_threads: FFmpeg's threads.
+        queue_size: Samples in flight per component.
+    """
+
+    source: SourceFile
+    stream: VideoStream
+    is_still_picture: bool
+    requests: Mapping[str, FrameRequest]
+    sampling: Sampling
+    limits: Limits
+    decode_threads: int
+    queue_size: int
+
+
+class VideoPass:
+    """The decoding of one video stream.
+
+    Attributes:
+        feeds: Component -> its frames.
+        decoded: Frames decoded, first frames taken only to settle time zero not counted.
+        failed: Frames that were expected and did not decode.
+        last_sec: Time of the last decoded frame, None when there is none.
+        is_complete: True when the stream was decoded to its end.
+        notes: What was unusual, for people.
+    """
+
+    def __init__(
+        self,
+        task: VideoTask,
+        state: PassState,
+        zero: Opening[Fraction],
+        on_progress: Callable[[float], None] | None,
+    ) -> None:
+        """Prepare the channels.
+
+        Args:
+            task: What to do.
+            state: Of the media pass.
+            zero: To be settled with the first decoded frame's time in the container's clock.
+            on_progress: Told the share decoded so far.
+        """
+        self._task = task
+        self._state = state
+        self._zero = zero
+        self._on_progress = on_progress
+        self._reported = 0.0
+        self._opening: Opening[PictureConverter] = Opening()
+        self._jobs: Channel[SampledFrame] = Channel(_FRAMES_BEFORE_CONVERTER)
+        state.add_channel(self._jobs)
+        self.feeds = {name: self._open_feed(request) for name, request in task.requests.items()}
+        self._keeps_previous = any(item.with_previous for item in task.requests.values())
+        self._samples = 0
+        self._damaged_frames = 0
+        self._size: tuple[int, int] | None = None
+        self._was_resized = False
+        self.decoded = 0
+        self.failed = 0
+        self.last_sec: float | None = None
+        self.is_complete = False
+        self.notes: list[str] = []
+
+    def run_decoder(self) -> None:
+        """Decode: the body of the first thread."""
+        try:
+            if self.feeds:
+                self._decode()
+            else:
+                self._decode_first()
+        except BaseException as error:  # noqa: BLE001 - raised again where frames are awaited
+            self._state.fail(error)
+        finally:
+            self._zero.settle(None, self._state.error)
+            self._opening.settle(None, self._state.error)
+            self._jobs.end()
+            self._state.mark_track_ended()
+
+    def run_converter(self) -> None:
+        """Convert: the body of the second thread."""
+        FrameConverter(self.feeds, self._jobs, self._opening, self._state).run()
+
+    def _open_feed(self, request: FrameRequest) -> FrameFeed:
+        channel: Channel[FrameSample] = Channel(self._task.queue_size)
+        self._state.add_channel(channel)
+        stream = self._task.stream
+        declared_size = (stream.display_width, stream.display_height)
+        return FrameFeed(request, channel, self._opening, declared_size)
+
+    def _open_decoder(self, threads: int) -> StreamDecoder:
+        task = self._task
+        return StreamDecoder(task.source, task.stream.index, task.limits, threads)
+
+    def _decode(self) -> None:
+        task = self._task
+        scan = scan_packets(task.source, task.stream.index, task.limits, self._state.is_stopped)
+        selector: FrameSelector[VideoFrame] = FrameSelector(scan, task.sampling)
+        decoder = self._open_decoder(task.decode_threads)
+        for frame in decoder.frames(self._is_over):
+            self._take(frame, selector, damaged=decoder.failed_packets > 0)
+            if task.is_still_picture:
+                break  # what follows in a picture file is a thumbnail or a second view
+        damaged = decoder.failed_packets > 0
+        self.is_complete = decoder.has_ended or task.is_still_picture
+        if decoder.has_ended:
+            damaged |= self._decode_tail(scan, selector)
+        if self.is_complete:
+            if selector.first_tick is None and scan.ticks:
+                self._zero.settle(scan.ticks[0] * scan.tick_sec)
+            self._emit(selector.end(damaged=damaged), selector)
+            self._report(1.0)
+        self.failed = selector.lost
+        self._add_notes(scan, selector)
+
+    def _decode_first(self) -> None:
+        """Decode as far as the first frame, for its time."""
+        decoder = self._open_decoder(threads=1)
+        for frame in decoder.frames(self._state.is_stopped):
+            self._state.mark_decoded()
+            self._zero.settle((frame.pts or 0) * decoder.tick_sec)
+            return
+
+    def _decode_tail(self, scan: PacketScan, selector: FrameSelector[VideoFrame]) -> bool:
+        """Decode the end again with one thread when frames of it are missing.
+
+        Several threads lose frames at the end that one does not (see `StreamDecoder`), and the
+        number of threads must not change what is measured.
+
+        Returns:
+            True when that met a decode error.
+        """
+        last = selector.last_tick
+        if not scan.is_stamped or self._task.decode_threads == 1 or last is None:
+            return False
+        if last >= scan.last_packet_tick:
+            return False
+        decoder = self._open_decoder(threads=1)
+        for frame in decoder.frames(self._is_over, scan.find_restart(last)):
+            if frame.pts is not None and frame.pts > last:
+                self._take(frame, selector, damaged=decoder.failed_packets > 0)
+        return decoder.failed_packets > 0
+
+    def _is_over(self) -> bool:
+        """Return True when the pass was stopped or no component wants another frame."""
+        if self._state.is_stopped():
+            return True
+        return self.decoded > 0 and all(feed.channel.is_released for feed in self.feeds.values())
+
+    def _take(self, frame: Frame, selector: FrameSelector[VideoFrame], *, damaged: bool) -> None:
+        if not isinstance(frame, VideoFrame):
+            return
+        self.decoded += 1
+        check_frame_count(
+            self.decoded, self._task.source.size_bytes, self._task.limits, self._task.source.name
+        )
+        self._damaged_frames += frame.is_corrupt
+        is_first = selector.first_tick is None
+        if (frame.width, frame.height) != self._size:
+            self._was_resized = self._size is not None
+            self._size = (frame.width, frame.height)
+        self._emit(selector.take(frame, frame.pts, damaged=damaged), selector)
+        if is_first:
+            self._begin(frame, selector.zero_sec())
+        self.last_sec = selector.seconds(selector.last_tick or 0)
+        self._report(selector.fraction_done())
+
+    def _begin(self, frame: VideoFrame, zero_sec: Fraction) -> None:
+        orientation = build_orientation(find_display_matrix(frame))
+        if orientation.skipped_deg is not None:
+            self.notes.append(
+                f"A rotation of {orientation.skipped_deg:g} degrees is no quarter turn: ignored."
+            )
+        if frame.color_trc in _HDR_CURVES:
+            self.notes.append(f"High dynamic range ({_HDR_CURVES[frame.color_trc]}): not mapped.")
+        self._state.mark_decoded()
+        self._zero.settle(zero_sec)
+        self._opening.settle(PictureConverter((frame.width, frame.height), orientation))
+
+    def _emit(
+        self,
+        sampled: Iterable[PlacedFrame[VideoFrame]],
+        selector: FrameSelector[VideoFrame],
+    ) -> None:
+        for placed in sampled:
+            names = tuple(
+                name
+                for name, feed in self.feeds.items()
+                if self._samples % feed.request.every == 0 and not feed.channel.is_released
+            )
+            self._samples += 1
+            if not names:
+                continue
+            before = placed.previous if self._keeps_previous else None
+            self._jobs.put(
+                SampledFrame(
+                    names=names,
+                    index=placed.index,
+                    time_sec=selector.seconds(placed.tick),
+                    frame=placed.frame,
+                    previous_index=None if before is None else before.index,
+                    previous_time_sec=None if before is None else selector.seconds(before.tick),
+                    previous=None if before is None else before.frame,
+                )
+            )
+
+    def _report(self, fraction: float) -> None:
+        if self._on_progress is not None and fraction >= self._reported + _PROGRESS_STEP:
+            self._reported = fraction
+            self._on_progress(fraction)
+
+    def _add_notes(self, scan: PacketScan, selector: FrameSelector[VideoFrame]) -> None:
+        self.notes += scan.notes
+        ratio = self._task.stream.sample_aspect_ratio
+        if ratio not in _SQUARE_RATIOS:
+            self.notes.append(f"Pixels are not square ({ratio}): not corrected.")
+        for what, count in (
+            ("Damaged or missing frames, which did not decode", selector.lost),
+            ("Frames decoded with damage patched over", self._damaged_frames),
+            ("Frames without a rising presentation time, put in order", selector.retimed),
+        ):
+            if count:
+                self.notes.append(f"{what}: {count}.")
+        if self._was_resized:
+            self.notes.append("The frame size changes: all frames are brought to the first's.")

@@ -1,0 +1,202 @@
+"""Make an asset's files present and right, or say which are not.
+
+Called by the asset commands and the demo, never during a run. Two processes that want the same
+file fetch it once; an interrupted fetch leaves nothing that could be taken for the file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from filmcan.contract.issues import Issue, Report
+from filmcan.errors import AssetError
+from filmcan.models.cache import Cache, build_digest_error, hash_file, open_cache
+
+if TYPE_CHECKING:
+    from filmcan.models.catalog import Asset, AssetFile
+
+OFFLINE_VARIABLE = "FILMCAN_OFFLINE"
+
+
+@dataclass(frozen=True, slots=True)
+class FetchProgress:
+    """One step of a fetch.
+
+    Attributes:
+        asset: The asset's name.
+        file: The file's path inside the asset.
+        step: `cached` (was there), `fetching` (from `source`, now), `fetched`.
+        size_bytes: The file's size.
+        source: Where it comes from, in words; empty for `cached`.
+    """
+
+    asset: str
+    file: str
+    step: Literal["cached", "fetching", "fetched"]
+    size_bytes: int
+    source: str = ""
+
+
+OnProgress = Callable[[FetchProgress], None]
+
+
+def fetch(
+    asset: Asset, *, on_progress: OnProgress | None = None, cache: Cache | None = None
+) -> dict[str, Path]:
+    """Return where each of an asset's files lies, fetching those that are not there.
+
+    Files already there are read through and checked as well.
+
+    Args:
+        asset: From a catalog.
+        on_progress: Told of each step.
+        cache: Another cache than the user's.
+
+    Raises:
+        AssetError: A digest is wrong (the file is removed), no source has the file, or fetching
+            is switched off by `FILMCAN_OFFLINE`.
+    """
+    cache = cache or open_cache()
+    report = on_progress or _ignore
+    try:
+        with cache.workspace() as work:
+            return {
+                file.path: _fetch_file(asset, file, cache, work, report) for file in asset.files
+            }
+    except OSError as error:
+        raise AssetError(
+            f"reading or writing failed: {error.strerror or error}",
+            code="asset_cache",
+            where=f"asset {asset.name}, cache {cache.root}",
+            hint="Free space or mend its rights, or choose another folder with FILMCAN_CACHE.",
+        ) from error
+
+
+def find_cached(file: AssetFile, *, cache: Cache | None = None) -> Path | None:
+    """Return where a file lies, or None when it is absent or not of its size."""
+    return (cache or open_cache()).find(file)
+
+
+def get_cached(asset: Asset, *, cache: Cache | None = None) -> dict[str, Path]:
+    """Return where each of an asset's files lies, without fetching anything.
+
+    Raises:
+        AssetError: One is absent or not of its size; the hint is the command that fetches it.
+    """
+    found = {file.path: find_cached(file, cache=cache) for file in asset.files}
+    missing = [path for path, place in found.items() if place is None]
+    if missing:
+        raise AssetError(
+            f"not fetched yet: {', '.join(missing)}",
+            code="asset_missing",
+            where=f"asset {asset.name}",
+            hint=f"Run: {build_pull_command(asset.name)}",
+        )
+    return {path: place for path, place in found.items() if place is not None}
+
+
+def verify(asset: Asset, *, cache: Cache | None = None) -> Report:
+    """Read every file of an asset and compare it with the catalog; changes nothing."""
+    cache = cache or open_cache()
+    found = (_find_fault(asset, file, cache) for file in asset.files)
+    return Report(tuple(issue for issue in found if issue is not None))
+
+
+def build_pull_command(name: str) -> str:
+    """Return the command that fetches an asset, for hints and notes."""
+    return f"filmcan models pull {name}"
+
+
+def _fetch_file(
+    asset: Asset, file: AssetFile, cache: Cache, work: Path, report: OnProgress
+) -> Path:
+    with cache.locked(file):
+        path = cache.find(file)
+        if path is None:
+            return _fetch_from_sources(asset, file, cache, work, report)
+        got = hash_file(path)
+        if got != file.sha256:
+            path.unlink()
+            raise build_digest_error(
+                file, got, hint="The damaged copy was removed from the cache: fetch it again."
+            )
+        report(FetchProgress(asset.name, file.path, "cached", file.size_bytes))
+        return path
+
+
+def _fetch_from_sources(
+    asset: Asset, file: AssetFile, cache: Cache, work: Path, report: OnProgress
+) -> Path:
+    target = work / file.sha256
+    failures: list[AssetError] = []
+    for source in file.sources:
+        if source.needs_network and _is_offline():
+            failures.append(
+                AssetError(
+                    f"{OFFLINE_VARIABLE} is set, so nothing is fetched",
+                    code="asset_offline",
+                    where=source.describe(),
+                )
+            )
+            continue
+        report(FetchProgress(asset.name, file.path, "fetching", file.size_bytes, source.describe()))
+        try:
+            source.fetch_to(target, size_bytes=file.size_bytes, work=work)
+        except AssetError as error:
+            target.unlink(missing_ok=True)
+            failures.append(error)
+            continue
+        path = cache.publish(file, target)
+        report(FetchProgress(asset.name, file.path, "fetched", file.size_bytes, source.describe()))
+        return path
+    raise _build_failure(asset, file, failures)
+
+
+def _build_failure(asset: Asset, file: AssetFile, failures: list[AssetError]) -> AssetError:
+    offline = all(failure.code == "asset_offline" for failure in failures)
+    hints = [failure.hint for failure in failures if failure.hint]
+    if offline:
+        hints = [f"Unset {OFFLINE_VARIABLE} and run: {build_pull_command(asset.name)}"]
+    return AssetError(
+        "; ".join(f"{failure.where}: {failure.message}" for failure in failures),
+        code="asset_offline" if offline else "asset_unreachable",
+        where=f"asset {asset.name}, file {file.path}",
+        hint=hints[0] if hints else "",
+    )
+
+
+def _find_fault(asset: Asset, file: AssetFile, cache: Cache) -> Issue | None:
+    def issue(code: str, message: str) -> Issue:
+        return Issue("error", code, file.path, message, where=f"asset {asset.name}")
+
+    path = cache.path(file)
+    try:
+        size_bytes = path.stat().st_size
+        if size_bytes != file.size_bytes:
+            return issue("asset_size", f"expected {file.size_bytes} bytes, got {size_bytes}")
+        got = hash_file(path)
+    except FileNotFoundError:
+        return issue("asset_missing", f"not fetched yet; run: {build_pull_command(asset.name)}")
+    except OSError as error:
+        return issue("asset_unreadable", f"cannot be read: {error.strerror or error}")
+    if got != file.sha256:
+        return issue("asset_digest", f"expected sha256 {file.sha256}, got {got}")
+    return None
+
+
+def _is_offline() -> bool:
+    return os.environ.get(OFFLINE_VARIABLE, "").strip().lower() not in (
+        "",
+        "0",
+        "false",
+        "no",
+        "off",
+    )
+
+
+def _ignore(progress: FetchProgress) -> None:
+    """Take no notice of a step."""

@@ -1,0 +1,15 @@
+"""The kinds of sources, by the word that names them in a catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from filmcan.models.sources.local import LocalSource
+from filmcan.models.sources.wheel import WheelSource
+
+if TYPE_CHECKING:
+    from filmcan.models.sources.base import Source
+
+SOURCES: Mapping[str, type[Source]] = MappingProxyType({"local": LocalSource, "wheel": WheelSource})

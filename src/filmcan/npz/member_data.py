@@ -1,0 +1,230 @@
+"""The content of members: read whole with its CRC, in part, or mapped (threats B2, B3).
+
+Called by `reader`, which knows keys and places. A member is opened by holding its local header
+against the directory; nothing of its content is believed before that.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from filmcan.npz.bulk import read_bulk
+from filmcan.npz.crc import combine, crc32
+from filmcan.npz.dtypes import check_text
+from filmcan.npz.inflate import Inflater
+from filmcan.npz.limits import ReadLimits
+from filmcan.npz.npy_header import PREFIX_BYTES, NpyHeader, find_header_end, parse_header
+from filmcan.npz.object_decoder import decode_object
+from filmcan.npz.refusal import over_limit, refuse
+from filmcan.npz.source import (
+    Buffer,
+    ByteSource,
+    LocalSource,
+    MemorySource,
+    read_exactly,
+    read_into,
+)
+from filmcan.npz.zip_directory import Directory, Member
+from filmcan.npz.zip_member import check_descriptor, find_header_size, parse_local
+
+ONE_READ_BYTES = 256 << 10
+"""Members up to this size are read at once, header and content together."""
+
+_HEADER_GUESS_BYTES = 512
+
+
+class MemberData:
+    """Reads the content of one container's members."""
+
+    def __init__(self, source: ByteSource, directory: Directory, limits: ReadLimits) -> None:
+        """Remember where the bytes come from and what of them is here already."""
+        self._source = source
+        self._tail = memoryview(directory.tail)
+        self._tail_offset = directory.tail_offset
+        self._limits = limits
+        self._headers: dict[str, NpyHeader] = {}
+
+    def read_header(self, member: Member) -> NpyHeader:
+        """Return type and shape, from the member's first bytes; no CRC is checked."""
+        header = self._headers.get(member.key)
+        if header is None:
+            header = self._headers[member.key] = self._open(member)[0]
+        return header
+
+    def read_content(self, member: Member, limit: int) -> tuple[NpyHeader, Buffer]:
+        """Return header and data of a member, after checking its size and its CRC.
+
+        Raises:
+            InvalidArtifactError: It is damaged, or longer than `limit` (of `max_object_bytes`).
+        """
+        if member.size > limit + self._limits.max_header_bytes:
+            raise over_limit("max_object_bytes", f"{member.size} bytes of objects, at most {limit}")
+        head, start = self._fetch(member, member.stored_size)
+        if member.method:
+            stream = Inflater(MemorySource(head), start, member.stored_size, member.size)
+            content: Buffer = stream.read(member.size)
+            stream.finish()
+        else:
+            content = head[start : start + member.size]
+        _check_crc(member, crc32(content))
+        header = parse_header(content, member.size, self._limits)
+        return header, memoryview(content)[header.header_size :]
+
+    def read_array(self, member: Member, *, verify: bool) -> np.ndarray:
+        """Return the whole array; the CRC of an object array is checked in any case."""
+        if member.method or member.size > ONE_READ_BYTES:
+            return self._read_streaming(member, verify=verify)
+        head, start = self._fetch(member, member.stored_size)
+        content = head[start : start + member.size]
+        if verify:
+            _check_crc(member, crc32(content))
+        header = parse_header(content, member.size, self._limits)
+        if header.is_object:
+            if not verify:
+                _check_crc(member, crc32(content))
+            return decode_object(content[header.header_size :], header.shape, self._limits)
+        if not header.items:
+            return _allocate(header)
+        flat = np.frombuffer(content, header.dtype, -1, header.header_size)
+        return _check_array(_lay_out(flat.copy(), header))
+
+    def read_rows(self, member: Member, rows: slice) -> np.ndarray:
+        """Return a slice along the first axis; no CRC is checked, except of an object array."""
+        header, offset, stream = self._open(member)
+        if not header.shape:
+            raise refuse("no_rows", "a 0-d array has no rows")
+        if header.is_object or (header.fortran and len(header.shape) > 1):
+            whole = self.read_array(member, verify=True) if stream else self.map_array(member)
+            return whole[rows].copy(order="K")
+        wanted = range(*rows.indices(header.shape[0]))
+        if not wanted or not header.items:
+            return np.empty((len(wanted), *header.shape[1:]), header.dtype)
+        first, last = min(wanted[0], wanted[-1]), max(wanted[0], wanted[-1])
+        row_bytes = header.dtype.itemsize * header.items // header.shape[0]
+        array = _allocate(header._replace(shape=(last - first + 1, *header.shape[1:])))
+        if stream is None:
+            read_into(self._source, offset + first * row_bytes, _view(array))
+        else:
+            stream.skip(first * row_bytes)
+            stream.read_into(_view(array))
+        return array if wanted.step == 1 else array[:: wanted.step].copy()
+
+    def map_array(self, member: Member) -> np.ndarray:
+        """Return a read-only view of a stored array; no CRC is checked."""
+        header, offset, stream = self._open(member)
+        mappable = stream is None and header.items and not header.is_object
+        if mappable and isinstance(self._source, LocalSource):
+            view = self._source.find_view(offset, header.items * header.dtype.itemsize)
+            return _lay_out(np.frombuffer(view, header.dtype), header)
+        array = self.read_array(member, verify=True)
+        array.flags.writeable = False
+        return array
+
+    def check(self, member: Member) -> None:
+        """Read every byte of a member, in bounded memory, and check its CRC and its header.
+
+        The values of an object array are decoded too.
+        """
+        header, offset, stream = self._open(member)
+        if header.is_object:
+            self.read_array(member, verify=True)
+        elif stream is None:
+            start = offset - header.header_size
+            _check_crc(member, read_bulk(self._source, start, member.size, None))
+        else:
+            stream.skip(member.size - header.header_size)
+            stream.finish()
+            _check_crc(member, stream.crc)
+
+    def _fetch(self, member: Member, content_bytes: int) -> tuple[memoryview, int]:
+        """Return the member's first bytes and where in them its content starts.
+
+        At least its header and `content_bytes` of content are there.
+        """
+        span = member.end - member.offset
+        at = member.offset - self._tail_offset
+        if at >= 0:
+            head = self._tail[at : at + span]
+        else:
+            size = min(span, find_header_size(member) + content_bytes)
+            head = memoryview(read_exactly(self._source, member.offset, size))
+        start = parse_local(member, head)
+        rest = find_header_size(member) - start
+        if rest:
+            whole = len(head) == span
+            check_descriptor(
+                member,
+                head[-rest:] if whole else read_exactly(self._source, member.end - rest, rest),
+            )
+        return head, start
+
+    def _open(self, member: Member) -> tuple[NpyHeader, int, Inflater | None]:
+        """Return the array's header, the file offset of its data, and the stream if compressed.
+
+        The stream stands at the first byte behind the header; the offset then means nothing.
+        """
+        head, start = self._fetch(member, 0 if member.method else _HEADER_GUESS_BYTES)
+        offset = member.offset + start
+        if member.method:
+            stream = Inflater(self._source, offset, member.stored_size, member.size)
+            content = stream.read(min(PREFIX_BYTES, member.size))
+            end = find_header_end(content, self._limits)
+            content += stream.read(max(0, min(end, member.size) - len(content)))
+            return parse_header(content, member.size, self._limits), 0, stream
+        part = head[start : start + member.size]
+        end = min(find_header_end(part[:PREFIX_BYTES], self._limits), member.size)
+        if end > len(part):
+            part = memoryview(read_exactly(self._source, offset, end))
+        header = parse_header(part, member.size, self._limits)
+        return header, offset + header.header_size, None
+
+    def _read_streaming(self, member: Member, *, verify: bool) -> np.ndarray:
+        header, offset, stream = self._open(member)
+        if header.is_object:
+            limit = self._limits.max_object_bytes
+            return decode_object(
+                self.read_content(member, limit)[1], header.shape, self._limits
+            )
+        array = _allocate(header)
+        view = _view(array)
+        if stream is not None:
+            stream.read_into(view)
+            stream.finish()
+            crc = stream.crc
+        else:
+            crc = read_bulk(self._source, offset, len(view), view, verify=verify)
+            if verify:
+                start = offset - header.header_size
+                head = read_exactly(self._source, start, header.header_size)
+                crc = combine(crc32(head), crc, len(view))
+        if verify:
+            _check_crc(member, crc)
+        return _check_array(array.T if header.fortran else array)
+
+
+def _check_crc(member: Member, crc: int) -> None:
+    if crc != member.crc:
+        raise refuse("crc_mismatch", f"CRC {crc:08x}, the directory says {member.crc:08x}: damaged")
+
+
+def _check_array(array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind == "U":
+        check_text(array)
+    return array
+
+
+def _lay_out(flat: np.ndarray, header: NpyHeader) -> np.ndarray:
+    """Return a flat array in its header's shape and order."""
+    return flat.reshape(header.shape[::-1]).T if header.fortran else flat.reshape(header.shape)
+
+
+def _allocate(header: NpyHeader) -> np.ndarray:
+    """Return an array for the data as they are stored: axes reversed for Fortran order."""
+    return np.empty(header.shape[::-1] if header.fortran else header.shape, header.dtype)
+
+
+def _view(array: np.ndarray) -> memoryview:
+    """Return the bytes of a fresh array."""
+    if not array.size:
+        return memoryview(bytearray())
+    return array.reshape(-1).view(np.uint8).data

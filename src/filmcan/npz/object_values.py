@@ -1,0 +1,154 @@
+"""From decoded shells to plain values: bounds on the whole, then construction (threats B1).
+
+A pickle may share one value many times or nest values in a circle. Here every value is counted as
+often as it would be printed, circles and deep nesting are refused, and only then arrays are made.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple, cast
+
+import numpy as np
+
+from filmcan.errors import InvalidArtifactError
+from filmcan.npz.dtypes import check_text
+from filmcan.npz.limits import ReadLimits
+from filmcan.npz.npy_header import OBJECT
+from filmcan.npz.object_shells import ArrayShell, malformed
+from filmcan.npz.refusal import over_limit, refuse
+
+_MAX_INTEGER = 10**4_000
+
+
+class _Built(NamedTuple):
+    """A finished value and its expanded size: values, bytes of text and data, nesting."""
+
+    value: object
+    nodes: int
+    text_bytes: int
+    height: int
+
+
+@dataclass(slots=True)
+class _Sum:
+    """The expanded size of a container under construction."""
+
+    nodes: int = 1
+    text_bytes: int = 0
+    height: int = 0
+
+
+class Builder:
+    """Builds the values of one pickle."""
+
+    def __init__(self, limits: ReadLimits) -> None:
+        """Start with nothing built."""
+        self._limits = limits
+        self._built: dict[int, _Built] = {}
+
+    def build_array(self, shell: object, shape: tuple[int, ...]) -> np.ndarray:
+        """Return the object array that a member holds.
+
+        Raises:
+            InvalidArtifactError: It is no object array of the header's shape, or holds what is
+                not allowed, or too much of it.
+        """
+        if type(shell) is not ArrayShell or shell.dtype != OBJECT:
+            raise refuse("pickle_refused", "an object member must hold an object array")
+        if shell.shape != shape:
+            raise refuse("npy_shape", f"the header says shape {shape}, the array {shell.shape}")
+        return cast("np.ndarray", self._build(shell, 0).value)
+
+    def _build(self, item: object, depth: int) -> _Built:
+        kind = type(item)
+        if kind is str:
+            return _Built(item, 1, len(cast("str", item)), 0)
+        if item is None or kind is bool or kind is float:
+            return _Built(item, 1, 0, 0)
+        if kind is int:
+            if not -_MAX_INTEGER < cast("int", item) < _MAX_INTEGER:
+                raise over_limit("4000 digits", "an integer is longer than 4000 digits")
+            return _Built(item, 1, 0, 0)
+        if kind is bytes:
+            return _Built(item, 1, len(cast("bytes", item)), 0)
+        if isinstance(item, np.generic):
+            return _Built(item, 1, item.nbytes, 0)
+        return self._build_container(item, depth)
+
+    def _build_container(self, item: object, depth: int) -> _Built:
+        found = self._built.get(id(item))
+        if found is None:
+            if depth >= self._limits.max_object_depth:
+                raise self._too_deep()
+            found = self._built[id(item)] = self._expand(item, depth)
+        elif depth + found.height > self._limits.max_object_depth:
+            raise self._too_deep()
+        return found
+
+    def _expand(self, item: object, depth: int) -> _Built:
+        total = _Sum()
+        value: object
+        if type(item) is dict:
+            total.text_bytes += sum(map(len, item))
+            value = {key: self._add(part, total, depth) for key, part in item.items()}
+        elif type(item) is list:
+            value = [self._add(part, total, depth) for part in item]
+        elif type(item) is tuple:
+            value = tuple([self._add(part, total, depth) for part in item])
+        elif type(item) is ArrayShell and item.dtype is not None:
+            value = self._expand_array(item, total, depth)
+        else:
+            what = "an array without state" if type(item) is ArrayShell else type(item).__name__
+            raise refuse("pickle_refused", f"{what} is no value an artifact may hold")
+        return _Built(value, total.nodes, total.text_bytes, total.height + 1)
+
+    def _add(self, part: object, total: _Sum, depth: int) -> object:
+        built = self._build(part, depth + 1)
+        total.nodes += built.nodes
+        total.text_bytes += built.text_bytes
+        total.height = max(total.height, built.height)
+        if total.nodes > self._limits.max_object_nodes:
+            raise over_limit(
+                "max_object_nodes", f"over {self._limits.max_object_nodes} values when written out"
+            )
+        if total.text_bytes > self._limits.max_object_text_bytes:
+            raise over_limit(
+                "max_object_text_bytes",
+                f"over {self._limits.max_object_text_bytes} bytes when written out",
+            )
+        return built.value
+
+    def _expand_array(self, shell: ArrayShell, total: _Sum, depth: int) -> np.ndarray:
+        count = math.prod(shell.shape)
+        if shell.dtype == OBJECT:
+            if len(shell.items) != count:
+                raise refuse("npy_size", f"{len(shell.items)} values for shape {shell.shape}")
+            flat = np.empty(count, OBJECT)
+            for index, part in enumerate(shell.items):
+                flat[index] = self._add(part, total, depth)
+            # numpy lists the values in C order, whatever order the array had.
+            array = _reshape(flat, shell.shape)
+            return np.asfortranarray(array) if shell.fortran and array.ndim > 1 else array
+        data, dtype = shell.data, shell.dtype
+        if dtype is None or len(data) != count * dtype.itemsize:
+            raise refuse("npy_size", f"{len(data)} bytes for {dtype} of shape {shell.shape}")
+        total.text_bytes += len(data)
+        flat = np.frombuffer(data, dtype).copy() if count else np.empty(0, dtype)
+        if dtype.kind == "U":
+            check_text(flat)
+        if shell.fortran:
+            return _reshape(flat, shell.shape[::-1]).T
+        return _reshape(flat, shell.shape)
+
+    def _too_deep(self) -> InvalidArtifactError:
+        limit = self._limits.max_object_depth
+        return over_limit("max_object_depth", f"values nest deeper than {limit}, or in a circle")
+
+
+def _reshape(flat: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    try:
+        return flat.reshape(shape)
+    except ValueError as error:  # an empty array whose other axes are beyond any memory
+        raise malformed("an array's shape") from error

@@ -1,0 +1,219 @@
+"""The deterministic NPZ writer (C4.4, C4.5): the same arrays and meta give the same bytes.
+
+Stored members, largest first, so that small ones lie in the tail; then `meta`; `meta_json` last of
+all, beside the directory. Array data start on multiples of 64 bytes. All sizes are known before the
+first byte is written; big artifacts are hashed by a second thread while the first writes and
+flushes.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import IO
+
+import numpy as np
+
+from filmcan.contract.canonical import JsonError, canonical_json, parse_json
+from filmcan.npz import zip_format as z
+from filmcan.npz.crc import crc32
+from filmcan.npz.dtypes import check_text, normalise
+from filmcan.npz.limits import DEFAULT_LIMITS
+from filmcan.npz.npy_header import MAX_DIMS, OBJECT, build_header
+from filmcan.npz.object_encoder import encode_object
+from filmcan.npz.refusal import located, over_limit, refuse
+from filmcan.npz.zip_names import build_name
+
+META = "meta"
+META_JSON = "meta_json"
+OVERLAP_FROM_BYTES = 256 << 10
+"""From this size on a second thread hashes while the first writes; below, it costs more."""
+
+_ARRAYS = (np.ndarray, np.memmap)
+"""Other subclasses mean more than their elements (a mask, a matrix), which would be lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a manifest records of a written artifact: its size and the sha256 of its bytes."""
+
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One member's content: its array header and the bytes behind it."""
+
+    key: str
+    header: bytes
+    body: memoryview
+
+    @property
+    def size(self) -> int:
+        return len(self.header) + len(self.body)
+
+    @property
+    def crc(self) -> int:
+        return crc32(self.body, crc32(self.header))
+
+
+def write_npz(
+    file: IO[bytes],
+    arrays: Mapping[str, np.ndarray],
+    meta: Mapping[str, object],
+    *,
+    sync: Callable[[], None] | None = None,
+) -> Written:
+    """Write one artifact into an empty file.
+
+    Arrays are written in C order and little-endian, whatever order they come in; arrays that are so
+    already are not copied. They must not change meanwhile.
+
+    Args:
+        file: Empty, seekable, open for binary writing: a file or `io.BytesIO`. It is left open, at
+            its end.
+        arrays: Key -> array, 0-d ones included; object arrays as `encode_object` takes them.
+        meta: A value of JSON: the same dict is written as object and as text.
+        sync: Called once when all bytes are handed to the system, to make them durable; a big
+            artifact is still being hashed then. None: the caller sees to it.
+
+    Returns:
+        Size and sha256 of the artifact.
+
+    Raises:
+        InvalidArtifactError: A key, an array or the meta cannot be written; nothing is written.
+        OSError: The file, or `sync`, failed; what the file holds now is of no use.
+    """
+    parts = _plan_parts(arrays, meta)
+    members = []
+    offset = 0
+    for part in parts:
+        member = z.plan_member(build_name(part.key), part.size, offset)
+        members.append(member)
+        offset = member.end
+    if offset < OVERLAP_FROM_BYTES:
+        return _write_small(file, parts, members, sync)
+    return _write_large(file, parts, members, sync)
+
+
+def _plan_parts(arrays: Mapping[str, np.ndarray], meta: Mapping[str, object]) -> list[_Part]:
+    """Return the members in their final order."""
+    if {META, META_JSON} & set(arrays):
+        raise refuse("zip_name", f"{META} and {META_JSON} are written from the meta")
+    if len(arrays) + 2 > DEFAULT_LIMITS.max_members:
+        raise over_limit("max_members", f"{len(arrays)} arrays")
+    if len({key.casefold() for key in arrays}) != len(arrays):
+        raise refuse("zip_duplicate", "two keys differ only in case")
+    parts = [_plan_part(key, array) for key, array in arrays.items()]
+    parts.sort(key=lambda part: (-part.size, part.key))
+    with located(META):
+        return [*parts, *_plan_meta(meta)]
+
+
+def _plan_meta(meta: Mapping[str, object]) -> tuple[_Part, _Part]:
+    """Return `meta` and `meta_json`, which agree because one is parsed from the other."""
+    value = np.empty((), OBJECT)
+    try:
+        text = canonical_json(dict(meta))
+        text.encode("utf-8")
+        value[()] = parse_json(text)
+    except (JsonError, UnicodeEncodeError) as error:
+        raise refuse("meta_invalid", f"the meta is no JSON: {error}") from error
+    if len(text) > DEFAULT_LIMITS.max_json_chars:
+        raise over_limit("max_json_chars", f"a meta of {len(text)} characters")
+    return _plan_object(META, value), _plan_part(META_JSON, np.array(text))
+
+
+def _plan_part(key: str, array: np.ndarray) -> _Part:
+    with located(key):
+        if type(array) not in _ARRAYS and not isinstance(array, np.generic):
+            raise refuse("not_an_array", f"expected an array, got a {type(array).__name__}")
+        array = np.asarray(array)
+        if array.ndim > MAX_DIMS:
+            raise over_limit("32 axes", f"an array of {array.ndim} axes")
+        if array.dtype == OBJECT:
+            return _plan_object(key, array)
+        array = normalise(array)
+        if array.dtype.kind == "U":
+            check_text(array)
+        data = array.reshape(-1).view(np.uint8).data if array.size else memoryview(b"")
+        return _Part(key, build_header(array.dtype, array.shape), data)
+
+
+def _plan_object(key: str, array: np.ndarray) -> _Part:
+    return _Part(key, build_header(OBJECT, array.shape), memoryview(encode_object(array)))
+
+
+def _write_small(
+    file: IO[bytes],
+    parts: list[_Part],
+    members: list[z.StoredMember],
+    sync: Callable[[], None] | None,
+) -> Written:
+    pieces: list[bytes | memoryview] = []
+    crcs = [part.crc for part in parts]
+    for part, member, crc in zip(parts, members, crcs, strict=True):
+        pieces += (z.build_local(member, crc), part.header, part.body)
+    pieces.append(_build_directory(members, crcs))
+    data = b"".join(pieces)
+    _write_all(file, data)
+    if sync is not None:
+        file.flush()
+        sync()
+    return Written(len(data), hashlib.sha256(data).hexdigest())
+
+
+def _write_large(
+    file: IO[bytes],
+    parts: list[_Part],
+    members: list[z.StoredMember],
+    sync: Callable[[], None] | None,
+) -> Written:
+    with ThreadPoolExecutor(1) as second:
+        summing = second.submit(lambda: [part.crc for part in parts])
+        hashing = second.submit(lambda: _hash(parts, members, summing.result()))
+        for part, member in zip(parts, members, strict=True):
+            file.seek(member.data_offset)
+            _write_all(file, part.header)
+            _write_all(file, part.body)
+        crcs = summing.result()
+        for member, crc in zip(members, crcs, strict=True):
+            file.seek(member.offset)
+            _write_all(file, z.build_local(member, crc))
+        directory = _build_directory(members, crcs)
+        file.seek(members[-1].end)
+        _write_all(file, directory)
+        file.flush()
+        if sync is not None:
+            sync()
+        return Written(members[-1].end + len(directory), hashing.result())
+
+
+def _hash(parts: list[_Part], members: list[z.StoredMember], crcs: list[int]) -> str:
+    """Return the sha256 of the file, computed from memory."""
+    digest = hashlib.sha256()
+    for part, member, crc in zip(parts, members, crcs, strict=True):
+        digest.update(z.build_local(member, crc))
+        digest.update(part.header)
+        digest.update(part.body)
+    digest.update(_build_directory(members, crcs))
+    return digest.hexdigest()
+
+
+def _build_directory(members: list[z.StoredMember], crcs: list[int]) -> bytes:
+    records = b"".join(map(z.build_central, members, crcs))
+    return records + z.build_end(len(members), members[-1].end, len(records))
+
+
+def _write_all(file: IO[bytes], data: bytes | memoryview) -> None:
+    """Write everything, also into an unbuffered file that takes less at a time."""
+    view = memoryview(data)
+    while view.nbytes:
+        count = file.write(view)
+        if not count:
+            raise OSError(errno.EIO, "the file takes no more bytes")
+        view = view[count:]

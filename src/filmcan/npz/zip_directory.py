@@ -1,0 +1,321 @@
+"""The strict reading of a container's end record and central directory (threats B3).
+
+Nothing is guessed: one end record at the very end, no comment, no second volume, and records in
+file order that can tile the file from its first byte. What only the local headers tell is judged
+in `zip_member` when a member is touched, and for all members by `NpzReader.check`.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from filmcan.errors import InvalidArtifactError
+from filmcan.npz import zip_format as z
+from filmcan.npz.limits import ReadLimits
+from filmcan.npz.refusal import over_limit, refuse
+from filmcan.npz.source import Buffer, ByteSource, read_exactly
+from filmcan.npz.zip_names import parse_name
+
+TAIL_BYTES = 32 << 10
+"""Read at once from the end: directory, `meta_json`, `meta` and the small arrays of ours."""
+
+_unpack_central = struct.Struct("<4s2x3H4x3L4H6xL").unpack_from
+"""The fields of `zip_format.CENTRAL` that are judged; times and attributes are passed over."""
+
+_CENTRAL_SIZE = z.CENTRAL.size
+_LOCAL_SIZE = z.LOCAL.size
+_unpack_extra = struct.Struct("<2H").unpack_from
+
+_NEWEST = 45
+_ENCRYPTED = 0x2041
+_DEFLATE_RATIO = 1032
+"""Greatest ratio deflate can reach: 258 bytes from two bits (zlib's technical notes)."""
+
+_LONGEST_REST = z.FULL_16 + 24
+"""An extra field and a data descriptor: all that stands between name, content and next member."""
+
+
+class Member(NamedTuple):
+    """One member as the central directory states it.
+
+    `end` is where the next member, or the directory, starts; `size` is the size after inflating.
+    """
+
+    key: str
+    name: bytes
+    flags: int
+    method: int
+    crc: int
+    stored_size: int
+    size: int
+    offset: int
+    end: int
+
+
+class Columns(NamedTuple):
+    """The judged fields of all records, one tuple per field: bulk checks cost less than loops."""
+
+    signatures: tuple[bytes, ...] = ()
+    versions: tuple[int, ...] = ()
+    flags: tuple[int, ...] = ()
+    methods: tuple[int, ...] = ()
+    crcs: tuple[int, ...] = ()
+    stored_sizes: tuple[int, ...] = ()
+    sizes: tuple[int, ...] = ()
+    name_sizes: tuple[int, ...] = ()
+    extra_sizes: tuple[int, ...] = ()
+    comment_sizes: tuple[int, ...] = ()
+    disks: tuple[int, ...] = ()
+    offsets: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """The members of a container, and the tail of the file that was read to find them.
+
+    Attributes:
+        keys: Key -> place in the file's order.
+        names: Member names in the file's order.
+        columns: The other fields likewise.
+        ends: Where each member ends.
+        tail: The last bytes of the file.
+        tail_offset: Where they start.
+    """
+
+    keys: dict[str, int]
+    names: list[bytes]
+    columns: Columns
+    ends: tuple[int, ...]
+    tail: Buffer
+    tail_offset: int
+
+    def find(self, key: str) -> Member | None:
+        """Return a member, None when there is none of that key."""
+        at = self.keys.get(key)
+        if at is None:
+            return None
+        row = self.columns
+        return Member(
+            key, self.names[at], row.flags[at], row.methods[at], row.crcs[at],
+            row.stored_sizes[at], row.sizes[at], row.offsets[at], self.ends[at],
+        )  # fmt: skip
+
+    def __iter__(self) -> Iterator[Member]:
+        """Iterate over the members in the file's order."""
+        return (member for key in self.keys if (member := self.find(key)) is not None)
+
+
+def read_directory(source: ByteSource, limits: ReadLimits) -> Directory:
+    """Read the tail of a container and return its members.
+
+    Raises:
+        InvalidArtifactError: It is no ZIP container, or not one that can be read in one way only.
+    """
+    size = source.size
+    if size < z.END.size:
+        raise refuse("not_a_zip", f"{size} bytes cannot be an NPZ")
+    tail_offset = max(0, size - TAIL_BYTES)
+    tail = read_exactly(source, tail_offset, size - tail_offset)
+    count, directory_size, offset = _parse_end(source, tail, tail_offset, limits)
+    if offset >= tail_offset:
+        records = bytes(tail[offset - tail_offset : offset - tail_offset + directory_size])
+    else:
+        records = bytes(read_exactly(source, offset, directory_size))
+    names, columns = _parse_records(records, count)
+    keys = dict(map(parse_name, names, columns.flags))
+    if len(set(keys.values())) != count:
+        raise refuse("zip_duplicate", "a key occurs twice (ignoring case)")
+    ends = (*columns.offsets[1:], offset)
+    _check_layout(keys, columns, ends, limits)
+    return Directory(
+        keys=dict(zip(keys, range(count), strict=True)),
+        names=names,
+        columns=columns,
+        ends=ends,
+        tail=tail,
+        tail_offset=tail_offset,
+    )
+
+
+def find_zip64(extra: bytes) -> tuple[int, ...]:
+    """Return the values of a zip64 extra field, `()` when there is none.
+
+    Raises:
+        InvalidArtifactError: The extra fields do not fill their space, or zip64 stands twice.
+    """
+    values: tuple[int, ...] = ()
+    at = 0
+    while at < len(extra):
+        if at + 4 > len(extra):
+            raise refuse("zip_extra", "an extra field is cut off")
+        kind, size = _unpack_extra(extra, at)
+        at += 4 + size
+        if at > len(extra):
+            raise refuse("zip_extra", "an extra field is longer than its space")
+        if kind == z.EXTRA_ZIP64:
+            if values or size % 8 or not size:
+                raise refuse("zip_extra", "a malformed or second zip64 field")
+            values = struct.unpack_from(f"<{size // 8}Q", extra, at - size)
+    return values
+
+
+def _parse_end(
+    source: ByteSource, tail: Buffer, tail_offset: int, limits: ReadLimits
+) -> tuple[int, int, int]:
+    """Return member count, size and offset of the central directory."""
+    at = len(tail) - z.END.size
+    signature, *fields, comment = z.END.unpack_from(tail, at)
+    if signature != z.END_SIGNATURE:
+        raise _refuse_end(source, tail)
+    if comment:
+        raise refuse("zip_end_record", "the end record announces a comment")
+    if at >= z.LOCATOR64.size:
+        locator_at = at - z.LOCATOR64.size
+        if tail[locator_at : locator_at + 4] == z.LOCATOR64_SIGNATURE:
+            at = locator_at - z.END64.size
+            fields = _parse_end64(tail, at, tail_offset, fields)
+    disk, first_disk, here, count, size, offset = fields
+    if disk or first_disk or here != count:
+        raise refuse("zip_end_record", "the container is split over several volumes")
+    if offset + size != tail_offset + at:
+        message = f"the directory ends at {offset + size}, the end record starts at"
+        raise refuse(
+            "zip_layout", f"{message} {tail_offset + at}: bytes in front, between, or two archives"
+        )
+    if count > limits.max_members:
+        raise over_limit("max_members", f"{count} members, at most {limits.max_members}")
+    if size > limits.max_directory_bytes:
+        message = f"a directory of {size} bytes, at most {limits.max_directory_bytes}"
+        raise over_limit("max_directory_bytes", message)
+    return count, size, offset
+
+
+def _parse_end64(tail: Buffer, at: int, tail_offset: int, narrow: list[int]) -> list[int]:
+    """Return the fields of the 64-bit end record at `at`, which its locator follows."""
+    _, disk, record_offset, disks = z.LOCATOR64.unpack_from(tail, at + z.END64.size)
+    if disk or disks != 1 or at < 0 or record_offset != tail_offset + at:
+        raise refuse("zip_end_record", "the 64-bit end record is not where its locator says")
+    signature, length, _, _, *wide = z.END64.unpack_from(tail, at)
+    if signature != z.END64_SIGNATURE or length != z.END64.size - 12:
+        raise refuse("zip_end_record", "the 64-bit end record is malformed")
+    full = (z.FULL_16,) * 4 + (z.FULL_32,) * 2
+    for value, wide_value, limit in zip(narrow, wide, full, strict=True):
+        if value not in (wide_value, limit):
+            raise refuse("zip_end_record", "the two end records disagree")
+    return wide
+
+
+def _refuse_end(source: ByteSource, tail: Buffer) -> InvalidArtifactError:
+    if z.END_SIGNATURE in bytes(tail):
+        return refuse("zip_end_record", "the end record is not at the very end: bytes follow it")
+    start = bytes(source.read_at(0, 4))
+    if start == z.LOCAL_SIGNATURE:
+        return refuse("truncated", "the end record is missing: the file is cut short")
+    return refuse("not_a_zip", f"not an NPZ: it starts with {start!r} and has no end record")
+
+
+def _parse_records(data: bytes, count: int) -> tuple[list[bytes], Columns]:
+    """Return the names and fields of all records; they must fill the directory exactly."""
+    rows = []
+    names = []
+    at = 0
+    try:
+        for _ in range(count):
+            row = _unpack_central(data, at)
+            name_at = at + _CENTRAL_SIZE
+            extra_at = name_at + row[7]
+            rows.append(row)
+            names.append(data[name_at:extra_at])
+            at = extra_at + row[8] + row[9]
+    except struct.error:
+        at = -1
+    if at != len(data):
+        raise refuse("zip_directory", f"the directory does not hold exactly {count} records")
+    columns = Columns(*zip(*rows, strict=True))
+    if columns.signatures.count(z.CENTRAL_SIGNATURE) != count:
+        raise refuse("zip_directory", "a record of the directory is damaged")
+    if any(columns.comment_sizes) or any(columns.disks):
+        raise refuse("zip_directory", "a member has a comment or lies on another volume")
+    if any(columns.extra_sizes):
+        columns = _widen_all(data, columns)
+    return names, columns
+
+
+def _widen_all(data: bytes, columns: Columns) -> Columns:
+    """Replace the sizes and offsets that stand in zip64 extra fields."""
+    found = []
+    at = 0
+    for name_size, extra_size, *fields in zip(
+        columns.name_sizes, columns.extra_sizes, columns.sizes, columns.stored_sizes,
+        columns.offsets, strict=True,
+    ):  # fmt: skip
+        at += _CENTRAL_SIZE + name_size
+        found.append(_widen(find_zip64(data[at : at + extra_size]), fields))
+        at += extra_size
+    sizes, stored_sizes, offsets = zip(*found, strict=True)
+    return columns._replace(sizes=sizes, stored_sizes=stored_sizes, offsets=offsets)
+
+
+def _widen(wide: tuple[int, ...], fields: list[int]) -> list[int]:
+    """Replace the fields that are full by the values of the zip64 extra field, in order."""
+    values = list(wide)
+    found = [values.pop(0) if field == z.FULL_32 and values else field for field in fields]
+    if values:
+        raise refuse("zip_extra", "zip64 values that no field asks for")
+    return found
+
+
+def _check_method(row: tuple[str, int, int, int, int, int]) -> None:
+    key, version, flags, method, stored_size, size = row
+    if flags & _ENCRYPTED:
+        raise refuse("zip_encrypted", f"{key} is encrypted")
+    if method not in (z.STORED, z.DEFLATED):
+        raise refuse("zip_method", f"{key}: method {method}; only stored and deflate are read")
+    allowed = z.FLAG_DESCRIPTOR | z.FLAG_UTF8 | (z.FLAG_DEFLATE_LEVEL if method else 0)
+    if version > _NEWEST or flags & ~allowed:
+        raise refuse("zip_method", f"{key} needs ZIP features beyond plain members")
+    if method == z.STORED and stored_size != size:
+        raise refuse("zip_layout", f"{key}: stored, yet {stored_size} bytes stand for {size}")
+    if size > stored_size * _DEFLATE_RATIO:
+        raise refuse("zip_layout", f"{key}: {stored_size} bytes cannot inflate to {size}")
+
+
+def _check_layout(
+    keys: Iterable[str], columns: Columns, ends: tuple[int, ...], limits: ReadLimits
+) -> None:
+    """Check methods, sizes and places of all members; `ends` says where each must end."""
+    _, versions, flags, methods, _, stored_sizes, sizes, name_sizes, *_, offsets = columns
+    if any(flags) or any(methods) or stored_sizes != sizes or max(versions, default=0) > _NEWEST:
+        for row in zip(keys, versions, flags, methods, stored_sizes, sizes, strict=True):
+            _check_method(row)
+    if (*offsets, *ends)[0]:
+        raise refuse("zip_layout", "bytes stand in front of the first member")
+    if offsets:
+        rests = [
+            end - offset - stored_size - name_size - _LOCAL_SIZE
+            for end, offset, stored_size, name_size in zip(
+                ends, offsets, stored_sizes, name_sizes, strict=True
+            )
+        ]
+        if min(rests) < 0 or max(rests) > _LONGEST_REST:
+            raise refuse("zip_layout", "members overlap, or there is a gap between them")
+        _check_sizes(columns, limits)
+
+
+def _check_sizes(columns: Columns, limits: ReadLimits) -> None:
+    sizes = columns.sizes
+    inflated = 0
+    if any(columns.methods):
+        inflated = sum(
+            size for size, method in zip(sizes, columns.methods, strict=True) if method
+        )
+    for limit, got, allowed in (
+        ("max_member_bytes", max(sizes), limits.max_member_bytes),
+        ("max_total_bytes", sum(sizes), limits.max_total_bytes),
+        ("max_inflated_bytes", inflated, limits.max_inflated_bytes),
+    ):
+        if got > allowed:
+            raise over_limit(limit, f"{got} bytes after inflating, at most {allowed}")

@@ -1,0 +1,56 @@
+"""Which member names are keys: plain `<key>.npy`, the same on every disk."""
+
+from __future__ import annotations
+
+import functools
+import re
+import unicodedata
+
+from filmcan.npz.refusal import refuse
+from filmcan.npz.zip_format import FLAG_UTF8
+
+MAX_NAME_BYTES = 255
+SUFFIX = ".npy"
+
+_FORBIDDEN = re.compile(r'[/\\:*?"<>|]')
+_OURS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
+
+
+@functools.lru_cache(maxsize=4_096)
+def parse_name(name: bytes, flags: int) -> tuple[str, str]:
+    """Return the key of a member name, and its form in which twins are equal.
+
+    Args:
+        name: As in the directory.
+        flags: The member's flags, which tell the encoding.
+
+    Raises:
+        InvalidArtifactError: It is no `<key>.npy`, or names another folder or a hidden file.
+    """
+    if len(name) > MAX_NAME_BYTES:
+        raise refuse("zip_name", f"a name of {len(name)} bytes, at most {MAX_NAME_BYTES}")
+    try:
+        text = name.decode("utf-8" if flags & FLAG_UTF8 else "ascii")
+    except UnicodeDecodeError as error:
+        raise refuse("zip_name", f"member name {name!r} is not in its declared encoding") from error
+    key = text.removesuffix(SUFFIX)
+    if not key or key == text:
+        raise refuse("zip_name", f"member {text!r} is no array: expected <key>{SUFFIX}")
+    if key.startswith(".") or not key.isprintable() or _FORBIDDEN.search(key):
+        raise refuse("zip_name", f"member name {text!r} is not plain")
+    return key, unicodedata.normalize("NFC", key).casefold()
+
+
+def build_name(key: str) -> bytes:
+    """Return the member name for a key of ours.
+
+    Raises:
+        InvalidArtifactError: The key has characters other than letters, digits, `_`, `.`, `-`.
+    """
+    if not _OURS.fullmatch(key):
+        raise refuse(
+            "zip_name",
+            f"{key!r} cannot be a key",
+            "Use letters, digits, underscore, dot and hyphen, starting with none of the last two.",
+        )
+    return (key + SUFFIX).encode("ascii")
