@@ -7,37 +7,58 @@ import cv2
 import numpy as np
 import pytest
 
-from filmcan.components.base import Inputs, Result
 from filmcan.components.visual.core_optical_flow.component import CoreOpticalFlow
-from filmcan.contract.missing import build_empty_arrays
 from filmcan.contract.registry import get_schema
-from filmcan.contract.validate import validate_arrays
 from filmcan.errors import BadProfileError
-from filmcan.media.probe import Probe
+from filmcan.testing.component_suite import (
+    Cases,
+    ComponentSuite,
+    assert_same_arrays,
+    check_result,
+    get_default_parameters,
+    get_features,
+)
 from filmcan.testing.fake_frames import build_fake_frames
+from filmcan.testing.fake_media import build_inputs
 from filmcan.testing.made_motion import Foreground, Motion, build_moved_pair
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PARAMETERS = {"max_width": 256, "preset": "medium", "preview_count": 4, "preview_width": 64}
-PROBE = Probe("made.mp4", 0, "", "mov,mp4", None, None, None, (), is_still_picture=False)
+    from filmcan.components.base import Result
+
 SCHEMA = get_schema("core_optical_flow_npz_v1", "core_optical_flow")
 RATE_HZ = 25.0
 SIZE = (144, 256)
+BLACK = np.zeros((90, 160), np.uint8)
+
+
+class TestCoreOpticalFlow(ComponentSuite):
+    component_name = "core_optical_flow"
+
+    def make_cases(self) -> Cases:
+        first, second = build_moved_pair(*SIZE, Motion(1.01, 0.01, (3.0, 1.0)), grain=2.0)
+        cases: dict[str, list[np.ndarray | None]] = {
+            "typical": [first, second, first, second],
+            "black": [BLACK] * 3,
+            "one frame": [first],
+            "nothing decoded": [None, None, None],
+            "damaged": [first, None, second, None, first, second],
+            "tiny": [first[:16, :16], second[:16, :16]],
+        }
+        return {
+            name: lambda pictures=pictures: build_inputs(frames=build_fake_frames(pictures))
+            for name, pictures in cases.items()
+        }
 
 
 def run(pictures: Sequence[np.ndarray | None], seed: int = 0, **settings: Any) -> Result:
     """Run the component over frames held in memory, and hold its arrays to the schema."""
-    parameters = {name: settings.pop(name, value) for name, value in PARAMETERS.items()}
-    settings.setdefault("rate_hz", None if "times_sec" in settings else RATE_HZ)
-    frames = build_fake_frames(pictures, **{k: v for k, v in settings.items() if v is not None})
-    inputs = Inputs(probe=PROBE, frames=frames, sound=None, text=None, seed=seed)
-    result = CoreOpticalFlow(parameters).run(inputs)
-    arrays = dict(result.arrays)
-    if result.status == "empty":
-        arrays = build_empty_arrays(SCHEMA, arrays)
-    assert validate_arrays(arrays, SCHEMA, status=result.status) == []
+    parameters = get_default_parameters("core_optical_flow")
+    parameters = {name: settings.pop(name, value) for name, value in parameters.items()}
+    frames = build_fake_frames(pictures, **{"rate_hz": RATE_HZ, **settings})
+    result = CoreOpticalFlow(parameters).run(build_inputs(frames=frames, seed=seed))
+    check_result(result, SCHEMA, "made pictures")
     return result
 
 
@@ -54,11 +75,6 @@ def measure(first: np.ndarray, second: np.ndarray, **settings: Any) -> dict[str,
     found["inlier_share"] = arrays["camera_inlier_share"][1]
     found["matched"] = arrays["flow_matched"][1]
     return found
-
-
-def features(result: Result) -> dict[str, float]:
-    names, values = result.arrays["feature_names"], result.arrays["feature_values"]
-    return dict(zip(names.tolist(), values.tolist(), strict=True))
 
 
 MOTIONS = [
@@ -169,7 +185,7 @@ def test_plain_frames_are_measured_as_being_at_rest(luma: int) -> None:
     for name in ("motion_mean_per_sec", "camera_scale_per_sec", "camera_translation_per_sec"):
         assert (arrays[name][1:] == 0.0).all()
     assert np.isnan(arrays["motion_angle_rad"]).all()
-    found = features(result)
+    found = get_features(result)
     assert found["still_share"] == 1.0
     assert math.isnan(found["camera_motion_share"])
     assert math.isnan(found["net_motion_angle_rad"])
@@ -192,13 +208,13 @@ def test_vertical_motion_is_in_frame_widths_whatever_the_rounding() -> None:
     assert found == pytest.approx((0.0, 2 / 26 * 100 / 1000), abs=0.0002)
 
 
-def test_a_cut_is_not_matched_and_stays_out_of_the_features() -> None:
+def test_a_cut_is_not_matched_and_stays_out_of_the_get_features() -> None:
     still, panned = build_moved_pair(*SIZE, Motion(shift_px=(2.0, 0.0)))
     other, _ = build_moved_pair(*SIZE, Motion(), seed=7)
     result = run([still, panned, other, other])
     assert result.arrays["flow_matched"].tolist() == [False, True, False, True]
     assert result.arrays["flow_present"].tolist() == [False, True, True, True]
-    found = features(result)
+    found = get_features(result)
     assert found["unmatched_share"] == pytest.approx(1 / 3)
     assert found["flow_pair_count"] == 3.0
     assert found["motion_mean_per_sec_max"] == pytest.approx(2.0 * RATE_HZ / 256, rel=0.05)
@@ -206,7 +222,7 @@ def test_a_cut_is_not_matched_and_stays_out_of_the_features() -> None:
 
 def test_features_of_nothing_but_cuts_are_missing() -> None:
     pictures = [build_moved_pair(*SIZE, Motion(), seed=seed)[0] for seed in range(3)]
-    found = features(run(pictures))
+    found = get_features(run(pictures))
     assert found["unmatched_share"] == 1.0
     rest = [value for name, value in found.items() if name not in list(found)[:2]]
     assert all(math.isnan(value) for value in rest)
@@ -215,7 +231,7 @@ def test_features_of_nothing_but_cuts_are_missing() -> None:
 def test_features_say_what_the_series_say() -> None:
     """Panning right by 2 px for three pairs, then resting for one."""
     pictures = [build_moved_pair(*SIZE, Motion(shift_px=(2.0 * n, 0.0)))[1] for n in range(4)]
-    found = features(run([*pictures, pictures[-1]]))
+    found = get_features(run([*pictures, pictures[-1]]))
     speed = 2.0 * RATE_HZ / 256
     assert found["camera_pan_per_sec_mean"] == pytest.approx(0.75 * speed, rel=0.02)
     assert found["camera_tilt_per_sec_mean"] == pytest.approx(0.0, abs=0.01 * speed)
@@ -228,7 +244,7 @@ def test_features_say_what_the_series_say() -> None:
 
 
 def test_one_pair_has_no_spread() -> None:
-    found = features(run(build_moved_pair(*SIZE, Motion(shift_px=(2.0, 0.0)))))
+    found = get_features(run(build_moved_pair(*SIZE, Motion(shift_px=(2.0, 0.0)))))
     assert found["flow_pair_count"] == 1.0
     assert math.isnan(found["motion_mean_per_sec_std"])
     assert math.isnan(found["camera_unsteadiness_per_sec"])
@@ -262,7 +278,7 @@ def test_frames_whose_times_do_not_increase_have_no_flow() -> None:
 
 
 @pytest.mark.parametrize(
-    "pictures", [[], [np.zeros((90, 160), np.uint8)], [np.zeros((90, 160), np.uint8), None]]
+    "pictures", [[], [BLACK], [BLACK, None], [None, BLACK]]
 )
 def test_c6_fewer_than_two_frames_are_too_short(pictures: list[np.ndarray | None]) -> None:
     result = run(pictures)
@@ -272,8 +288,7 @@ def test_c6_fewer_than_two_frames_are_too_short(pictures: list[np.ndarray | None
 
 
 def test_c6_a_source_without_video_is_empty() -> None:
-    inputs = Inputs(probe=PROBE, frames=None, sound=None, text=None, seed=0)
-    result = CoreOpticalFlow(PARAMETERS).run(inputs)
+    result = CoreOpticalFlow(get_default_parameters("core_optical_flow")).run(build_inputs())
     assert (result.status, result.empty_reason) == ("empty", "video_stream_missing")
 
 
@@ -321,7 +336,7 @@ def test_previews_hold_velocities_in_frame_widths_per_second() -> None:
     assert middle == pytest.approx(np.array([4.0, -2.0]) * RATE_HZ / 256, rel=0.02)
 
 
-def test_same_input_gives_same_arrays_whatever_the_threads() -> None:
+def test_c4_the_arrays_do_not_depend_on_the_number_of_threads() -> None:
     pair = build_moved_pair(*SIZE, Motion(1.01, 0.01, (3.0, 1.0)), grain=2.0)
     before = cv2.getNumThreads()
     found = []
@@ -332,12 +347,11 @@ def test_same_input_gives_same_arrays_whatever_the_threads() -> None:
     finally:
         cv2.setNumThreads(before)
     for other in found[1:]:
-        for name, array in found[0].items():
-            np.testing.assert_array_equal(array, other[name], err_msg=name)
+        assert_same_arrays(found[0], other, "threads")
 
 
 def test_the_schema_lists_every_feature_in_order() -> None:
-    names = list(features(run(build_moved_pair(*SIZE, Motion()))))
+    names = list(get_features(run(build_moved_pair(*SIZE, Motion()))))
     assert names == [feature.name for feature in SCHEMA.features]
 
 
@@ -347,10 +361,11 @@ def test_the_schema_lists_every_feature_in_order() -> None:
 )
 def test_wrong_parameters_are_refused_by_name(name: str, value: object) -> None:
     with pytest.raises(BadProfileError, match=name):
-        CoreOpticalFlow({**PARAMETERS, name: value})
+        CoreOpticalFlow({**get_default_parameters("core_optical_flow"), name: value})
 
 
 def test_frames_are_asked_for_in_luma_with_their_predecessors() -> None:
-    request = CoreOpticalFlow({**PARAMETERS, "max_width": 320}).frame_request()
+    parameters = get_default_parameters("core_optical_flow")
+    request = CoreOpticalFlow({**parameters, "max_width": 320}).frame_request()
     assert (request.view.pixels, request.view.max_width) == ("gray", 320)
     assert request.with_previous

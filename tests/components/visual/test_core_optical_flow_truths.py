@@ -9,20 +9,17 @@ import cv2
 import numpy as np
 import pytest
 
-from filmcan.components.base import Inputs
 from filmcan.components.visual.core_optical_flow.component import CoreOpticalFlow
 from filmcan.components.visual.core_optical_flow.dense_flow import DenseFlow
 from filmcan.contract.registry import get_schema
-from filmcan.contract.validate import validate_arrays
-from filmcan.media.probe import Probe
+from filmcan.testing.component_suite import check_result, get_default_parameters
 from filmcan.testing.fake_frames import FakeFrames, build_fake_frames
+from filmcan.testing.fake_media import build_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-PARAMETERS = {"max_width": 256, "preset": "medium", "preview_count": 4, "preview_width": 64}
-PROBE = Probe("clip.mp4", 0, "", "mov,mp4", None, None, None, (), is_still_picture=False)
 SCHEMA = get_schema("core_optical_flow_npz_v1", "core_optical_flow")
 UNKNOWN_FLOW = 1e9
 
@@ -36,23 +33,27 @@ def shrink(picture: np.ndarray, max_width: int = 256) -> np.ndarray:
 
 
 def decode(path: Path, sampled: Sequence[int] | None = None) -> FakeFrames:
-    """Decode a clip whole, in luma, shrunk as the component asks."""
-    pictures, times = [], []
+    """Decode a clip up to its last sample, in luma, shrunk as the component asks."""
+    pictures: list[np.ndarray | None] = []
+    times = []
+    wanted = None if sampled is None else {*sampled, *(index - 1 for index in sampled)}
     with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        for frame in container.decode(stream):
-            pictures.append(frame.to_ndarray(format="gray"))
-            times.append(float(frame.pts * frame.time_base))
+        for index, frame in enumerate(container.decode(container.streams.video[0])):
+            if wanted is not None and index > max(wanted):
+                break
+            is_wanted = wanted is None or index in wanted
+            pictures.append(frame.to_ndarray(format="gray") if is_wanted else None)
+            times.append(frame.time)
     return build_fake_frames(
         pictures, times_sec=[time - times[0] for time in times], sampled=sampled, convert=shrink
     )
 
 
 def run(frames: FakeFrames, **settings: object) -> dict[str, np.ndarray]:
-    inputs = Inputs(probe=PROBE, frames=frames, sound=None, text=None, seed=0)
-    result = CoreOpticalFlow({**PARAMETERS, **settings}).run(inputs)
+    parameters = {**get_default_parameters("core_optical_flow"), **settings}
+    result = CoreOpticalFlow(parameters).run(build_inputs(frames=frames))
     assert result.status == "ok"
-    assert validate_arrays(result.arrays, SCHEMA, status="ok") == []
+    check_result(result, SCHEMA, "corpus")
     return dict(result.arrays)
 
 
@@ -104,7 +105,7 @@ def test_the_known_pan_is_read_to_a_twentieth_of_a_pixel(media_corpus: Path) -> 
 
 
 def test_a_static_camera_stays_still_while_a_hand_moves_bottles(media_corpus: Path) -> None:
-    frames = decode(media_corpus / "video" / "bottles.mp4", range(0, 1189, 29))
+    frames = decode(media_corpus / "video" / "bottles.mp4", range(0, 590, 29))
     arrays = run(frames)
     speed = np.linalg.norm(arrays["camera_translation_per_sec"][1:], axis=1)
     assert speed.max() < 0.001  # a quarter of a pixel of 256 a second
@@ -126,7 +127,7 @@ def test_black_film_is_at_rest(media_corpus: Path) -> None:
 def test_pairs_across_cuts_and_only_those_are_unmatched(
     media_corpus: Path, name: str, cuts: list[int]
 ) -> None:
-    sampled = sorted({cut + step for cut in cuts for step in (-9, -1, 0, 1, 9)})
+    sampled = sorted({cut + step for cut in cuts for step in (-5, -1, 0, 1, 5)})
     arrays = run(decode(media_corpus / "video" / name, sampled))
     unmatched = arrays["frame_indices"][arrays["flow_present"] & ~arrays["flow_matched"]]
     assert unmatched.tolist() == cuts
