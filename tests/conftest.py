@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from filmcan.testing.made_media import ClipSound, ClipVideo, build_tone, make_media
-from hypothesis import settings
 
 # A busy machine is no failure; `make fuzz` takes many more examples.
 settings.register_profile("filmcan", settings(), deadline=None)

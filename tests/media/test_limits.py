@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import resource
+import struct
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,15 +43,28 @@ def test_b7_a_frame_larger_than_allowed_is_refused(tmp_path: Path) -> None:
     assert probe_source(path, replace(TEST_LIMITS, max_pixels=64 * 48)).video is not None
 
 
-def test_b7_a_picture_larger_than_allowed_is_refused(tmp_path: Path) -> None:
-    path = make_picture(tmp_path / "p.png", np.zeros((50, 50, 3), np.uint8))
+@pytest.mark.parametrize("name", ["p.png", "p.jpg"])
+def test_b7_a_picture_larger_than_allowed_is_refused(tmp_path: Path, name: str) -> None:
+    path = make_picture(tmp_path / name, np.zeros((50, 50, 3), np.uint8))
     assert_refused(path, replace(TEST_LIMITS, max_pixels=2499), "max_pixels", 2499)
+    assert probe_source(path, replace(TEST_LIMITS, max_pixels=2500)).is_still_picture
+
+
+def test_b7_a_picture_that_only_claims_to_be_huge_costs_no_memory(tmp_path: Path) -> None:
+    path = make_picture(tmp_path / "bomb.png", np.zeros((8, 8, 3), np.uint8))
+    data = bytearray(path.read_bytes())
+    data[16:24] = struct.pack(">II", 100_000, 20_000)
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    path.write_bytes(data)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert_refused(path, TEST_LIMITS, "max_pixels", TEST_LIMITS.max_pixels)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50 * 1024
 
 
 def test_b7_a_stream_that_grows_beyond_the_limit_part_way_is_refused(tmp_path: Path) -> None:
     """Two MPEG-TS files in a row: the second one's frames are larger than the first's."""
-    small = make_clip(tmp_path / "a.ts", frames=30, size=(64, 48), codec="mpeg2video")
-    large = make_clip(tmp_path / "b.ts", frames=30, size=(320, 240), codec="mpeg2video")
+    small = make_clip(tmp_path / "a.ts", frames=30, size=(64, 48))
+    large = make_clip(tmp_path / "b.ts", frames=30, size=(320, 240))
     both = tmp_path / "both.ts"
     both.write_bytes(small.read_bytes() + large.read_bytes())
     limits = replace(TEST_LIMITS, max_pixels=64 * 48)

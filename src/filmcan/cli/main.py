@@ -305,9 +305,10 @@ def invoke(arguments: list[str]) -> int:
         sys.stderr.write(f"error: {error.format_message()}\n  do:    See filmcan --help.\n")
         return error.exit_code
     except (typer.Abort, KeyboardInterrupt):
-        sys.stderr.write("Interrupted. What was committed is kept and readable.\n")
-        return EXIT_INTERRUPTED
+        result = EXIT_INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_RUN_ERROR
+    if result == EXIT_INTERRUPTED:
+        sys.stderr.write("Interrupted. What was committed is kept and readable.\n")
     return result if isinstance(result, int) else 0

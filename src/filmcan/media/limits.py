@@ -59,6 +59,17 @@ def check_pixels(width: int, height: int, limits: Limits, name: str) -> None:
         )  # fmt: skip
 
 
+def refuse_unknown_size(limits: Limits, name: str) -> BadMediaError:
+    """Return the error for a stream whose frame size FFmpeg does not give.
+
+    It was told the limit, and gives no size for a picture beyond it.
+    """
+    return _refuse(
+        "the size of its frames cannot be read, or is too large", "max_pixels",
+        limits.max_pixels, name,
+    )  # fmt: skip
+
+
 def check_streams(count: int, limits: Limits, name: str) -> None:
     """Refuse a container with too many streams.
 

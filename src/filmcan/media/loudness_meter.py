@@ -18,8 +18,8 @@ import numpy as np
 from av.filter import Graph
 
 FLOOR_LUFS = -100.0
-"""Quieter windows have no reading: 30 LU below the absolute gate of BS.1770, and still far above the
-rounding error that loud sound leaves in the filter's running sums."""
+"""Quieter windows have no reading: 30 LU below the absolute gate of BS.1770, and still far above
+the rounding error that loud sound leaves in the filter's running sums."""
 
 STEPS_PER_SEC = 10
 """Readings a second; the windows of BS.1770 overlap by 75 % of 400 ms."""

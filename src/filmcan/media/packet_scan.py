@@ -2,8 +2,9 @@
 
 Three kinds of stream are told apart. `stamped`: packets carry presentation times; this is nearly
 everything. `slotted`: the container stores times in coding order only (AVI), so the k-th frame
-shown takes the k-th time. `unstamped`: there are no times (a raw H.264 file); frame k is shown at
-k / frame rate. The last two say so in the notes.
+shown takes the k-th time. `unstamped`: there are no times (a raw H.264 file), or they start again
+part-way (recordings put end to end); frame k is shown at k / frame rate. The last two say so in
+the notes.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ DEFAULT_RATE_HZ = Fraction(25)
 
 _MAX_RATE_HZ = 1000
 _STAMPED_SHARE = 0.9
-"""A stream counts as stamped when at least this share of its packets has a time."""
+"""A stream counts as stamped when at least this share of its packets has a time of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def scan_packets(
         packets = _read(source, container, stream, limits, is_stopped)
         missing = _find_missing(container, stream, packets)
         check_frame_count(packets.count + len(missing), source.size_bytes, limits, source.name)
-    if len(packets.presented) < packets.count * _STAMPED_SHARE or not packets.count:
+    if len(set(packets.presented)) < packets.count * _STAMPED_SHARE or not packets.count:
         return _scan_unstamped(packets, rate_hz)
     if is_avi and reorders and _rises(packets.presented):
         return _scan_slotted(packets, tick_sec)

@@ -16,11 +16,16 @@ from av.video.frame import VideoFrame
 
 from filmcan.errors import BadMediaError
 from filmcan.media.colour import name_matrix, name_range
-from filmcan.media.limits import Limits, check_pixels
+from filmcan.media.limits import Limits, check_pixels, refuse_unknown_size
 from filmcan.media.orientation import build_orientation, find_display_matrix
 from filmcan.media.sound_layout import name_layout
 from filmcan.media.source_file import STILL_PICTURE_FORMATS, SourceFile, find_source
-from filmcan.media.stream_choice import find_audio_stream, find_text_streams, find_video_stream
+from filmcan.media.stream_choice import (
+    find_audio_stream,
+    find_text_streams,
+    find_video_stream,
+    has_decoder,
+)
 from filmcan.media.stream_decoder import StreamDecoder
 
 if TYPE_CHECKING:
@@ -134,6 +139,8 @@ def _describe(source: SourceFile, sha256: str, container: InputContainer, limits
     video = find_video_stream(container)
     audio = find_audio_stream(container)
     if video is None and audio is None:
+        if any(has_decoder(stream) for stream in container.streams.video):
+            raise refuse_unknown_size(limits, source.name)
         raise BadMediaError(
             "it holds no video and no audio stream that can be decoded",
             code="no_usable_stream",
@@ -180,12 +187,20 @@ def _describe_video(stream: av.VideoStream, limits: Limits, name: str) -> VideoS
         display_width=codec.width,
         display_height=codec.height,
         rotation_deg=0,
-        average_rate_hz=float(stream.average_rate) if stream.average_rate else None,
+        average_rate_hz=_find_rate(stream),
         pixel_format=codec.pix_fmt or "unknown",
         colour_matrix=name_matrix(codec.colorspace),
         colour_range=name_range(codec.color_range),
         sample_aspect_ratio=_name_ratio(codec.sample_aspect_ratio),
     )
+
+
+def _find_rate(stream: av.VideoStream) -> float | None:
+    """Return the average frame rate; None for a value that only repeats the clock's resolution."""
+    rate = stream.average_rate
+    if not rate or not stream.time_base or rate * stream.time_base == 1:
+        return None
+    return float(rate)
 
 
 def _describe_audio(stream: av.AudioStream) -> AudioStream:

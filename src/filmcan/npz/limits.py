@@ -39,9 +39,9 @@ class ReadLimits:
     max_inflated_bytes: int = 448 * _MIB
     max_header_bytes: int = 10_000
     max_object_bytes: int = 32 * _MIB
-    max_object_opcodes: int = 3_000_000
+    max_object_opcodes: int = 1_000_000
     max_object_depth: int = 100
-    max_object_nodes: int = 1_000_000
+    max_object_nodes: int = 400_000
     max_object_text_bytes: int = 128 * _MIB
     max_json_chars: int = 4 * _MIB
 

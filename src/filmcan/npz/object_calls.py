@@ -8,6 +8,7 @@ from typing import NoReturn, cast
 
 import numpy as np
 
+from filmcan.npz.dtypes import check_text
 from filmcan.npz.npy_header import OBJECT
 from filmcan.npz.object_shells import ArrayShell, TypeShell, is_plain, malformed, shown_text
 from filmcan.npz.refusal import refuse
@@ -101,10 +102,10 @@ def _build_scalar(arguments: tuple[object, ...]) -> np.generic:
         raise refuse("npy_size", message)
     if not data:  # an empty string: numpy builds no array of zero width
         return np.str_() if dtype.kind == "U" else np.bytes_()
-    try:
-        return cast("np.generic", np.frombuffer(data, dtype)[0])
-    except ValueError as error:  # a code point beyond Unicode
-        raise refuse("npy_text", f"a scalar of {dtype} that is no text") from error
+    array = np.frombuffer(data, dtype)
+    if dtype.kind == "U":
+        check_text(array)
+    return cast("np.generic", array[0])
 
 
 CALLS: dict[Symbol, Callable[[tuple[object, ...]], object]] = {

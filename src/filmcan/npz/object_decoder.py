@@ -303,7 +303,7 @@ class _Machine(PickleStream):
 
     def _put(self, index: int) -> None:
         # Picklers number from 0: an index beyond the bytes read so far, or one taken, is a trick.
-        if index > self.at or index in self._memo:
+        if not 0 <= index <= self.at or index in self._memo:
             raise refuse("pickle_damaged", f"memo entry {index} is out of turn")
         self._memo[index] = self._top()
 

@@ -209,7 +209,8 @@ def _parse_end64(tail: Buffer, at: int, tail_offset: int, narrow: list[int]) -> 
 
 
 def _refuse_end(source: ByteSource, tail: Buffer) -> InvalidArtifactError:
-    if z.END_SIGNATURE in bytes(tail):
+    at = bytes(tail).rfind(z.END_SIGNATURE)
+    if 0 <= at <= len(tail) - z.END.size:
         return refuse("zip_end_record", "the end record is not at the very end: bytes follow it")
     start = bytes(source.read_at(0, 4))
     if start == z.LOCAL_SIGNATURE:

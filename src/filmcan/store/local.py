@@ -144,6 +144,13 @@ class LocalBackend:
         """Make the root, its housekeeping folders and the format marker, once per backend."""
         if self._is_marked:
             return
+        if self._root.path.exists() and not self._root.path.is_dir():
+            raise StoreUnavailableError(
+                "it is a file, not a folder",
+                code="no_store",
+                where=self.url,
+                hint="Name a folder with --store.",
+            )
         with self._root.directory(_LOCKS, create=True):
             pass
         try:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
 import pytest
 
 from filmcan.components.base import Inputs, Result
@@ -21,6 +20,8 @@ from filmcan.pipeline.profile import resolve_profile
 from filmcan.testing.fake_media import build_inputs
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from filmcan.components.base import Component
     from filmcan.contract.schema import ArtifactSchema
 

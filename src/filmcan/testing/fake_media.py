@@ -71,24 +71,21 @@ class FakeSound:
 
     def is_empty(self) -> bool:
         """Say whether the array has no sample."""
-        return self._samples.shape[1] == 0
+        return self._samples.size == 0
 
 
 def read_sound(file: Path, *, rate_hz: int | None = None, mono: bool = False) -> FakeSound:
     """Return the best audio stream of a file, decoded by PyAV alone: all of it, from time 0 on."""
     with av.open(file) as container:
         stream = container.streams.best("audio")
-        resampler = av.AudioResampler(
-            format="fltp", layout="mono" if mono else None, rate=rate_hz
-        )
+        assert stream is not None
+        resampler = av.AudioResampler(format="fltp", layout="mono" if mono else None, rate=rate_hz)
         frames = [part for frame in container.decode(stream) for part in resampler.resample(frame)]
         frames += resampler.resample(None)
     samples = np.concatenate([frame.to_ndarray() for frame in frames], axis=1)
     layout = frames[0].layout.name
     is_counted = layout.endswith(("channel", "channels"))
-    return FakeSound(
-        samples, frames[0].sample_rate, channel_layout=None if is_counted else layout
-    )
+    return FakeSound(samples, frames[0].sample_rate, channel_layout=None if is_counted else layout)
 
 
 def build_inputs(
@@ -101,7 +98,9 @@ def build_inputs(
     """Return a component's inputs over fakes, with a probe that tells of the sound alone."""
     audio = None
     if sound is not None:
-        channels = {layout: count for count, layout in _LAYOUTS.items()}.get(sound.channel_layout, 0)
+        channels = {layout: count for count, layout in _LAYOUTS.items()}.get(
+            sound.channel_layout, 0
+        )
         audio = AudioStream(0, "pcm_f32le", sound.rate_hz, channels, sound.channel_layout)
     probe = Probe(
         name="made.wav",

@@ -198,3 +198,29 @@ def list_members(data: bytes) -> list[zipfile.ZipInfo]:
     """Return the members as the standard library sees them."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         return archive.infolist()
+
+
+def find_difference(got: object, expected: object) -> str | None:
+    """Return where two values of arrays or metas differ, NaN equal to NaN; None: nowhere.
+
+    Types count: a list is no tuple, a numpy scalar no float. Byte order does not.
+    """
+    if type(got) is not type(expected):
+        return f"{type(got).__name__} is no {type(expected).__name__}"
+    if isinstance(expected, dict) and isinstance(got, dict):
+        if sorted(got) != sorted(expected):
+            return f"keys {sorted(got)} are not {sorted(expected)}"
+        pairs = [(got[key], expected[key]) for key in expected]
+    elif isinstance(expected, list | tuple) and isinstance(got, list | tuple):
+        pairs = list(zip(got, expected, strict=False)) + [(len(got), len(expected))]
+    elif isinstance(expected, np.ndarray) and isinstance(got, np.ndarray):
+        forms = [(a.shape, a.dtype.newbyteorder("=")) for a in (got, expected)]
+        if forms[0] != forms[1]:
+            return f"{forms[0]} is not {forms[1]}"
+        if expected.dtype != object:
+            same = np.array_equal(got, expected, equal_nan=expected.dtype.kind in "fcmM")
+            return None if same else f"{got} is not {expected}"
+        pairs = list(zip(got.ravel().tolist(), expected.ravel().tolist(), strict=True))
+    else:
+        return None if got == expected or (got != got and expected != expected) else f"{got!r}"  # noqa: PLR0124
+    return next((found for pair in pairs if (found := find_difference(*pair))), None)

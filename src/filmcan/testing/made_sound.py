@@ -21,7 +21,7 @@ def make_sine(
     """Return float32[n], a sine whose peak is at `level_dbfs`."""
     times = np.arange(round(duration_sec * rate_hz)) / rate_hz
     phase = 2.0 * np.pi * frequency_hz * times + np.deg2rad(phase_deg)
-    return (10.0 ** (level_dbfs / 20.0) * np.sin(phase)).astype(np.float32)
+    return np.asarray(10.0 ** (level_dbfs / 20.0) * np.sin(phase), np.float32)
 
 
 def make_levels(
@@ -40,13 +40,14 @@ def make_noise(
 ) -> np.ndarray:
     """Return float32[n], white Gaussian noise."""
     noise = np.random.default_rng(seed).standard_normal(round(duration_sec * rate_hz))
-    return (noise * 10.0 ** (rms_dbfs / 20.0)).astype(np.float32)
+    return np.asarray(noise * 10.0 ** (rms_dbfs / 20.0), np.float32)
 
 
 def add_noise(sound: np.ndarray, snr_db: float, *, seed: int = 0) -> np.ndarray:
     """Return the sound with white noise `snr_db` below the sound's own RMS."""
     rms_dbfs = 10.0 * np.log10(np.mean(np.square(sound, dtype=np.float64))) - snr_db
-    return sound + make_noise(1, sound.size, rms_dbfs=float(rms_dbfs), seed=seed)
+    noise = make_noise(1, sound.size, rms_dbfs=float(rms_dbfs), seed=seed)
+    return np.add(sound, noise, dtype=np.float32)
 
 
 def place_strikes(

@@ -21,9 +21,7 @@ _SHELF_48K: Biquad = (
 _HIGH_PASS_48K: Biquad = ((1.0, -2.0, 1.0), (-1.99004745483398, 0.99007225036621))
 
 
-def measure_integrated_lufs(
-    samples: np.ndarray, rate_hz: int, weights: Sequence[float]
-) -> float:
+def measure_integrated_lufs(samples: np.ndarray, rate_hz: int, weights: Sequence[float]) -> float:
     """Return the gated loudness of float[channels, n], NaN when nothing passes the gates."""
     powers = _measure_blocks(samples, rate_hz, weights)
     loudness = _to_lufs(powers)
@@ -75,7 +73,7 @@ def _run_biquad(values: Sequence[float], biquad: Biquad) -> list[float]:
 
 
 def _design(rate_hz: int) -> tuple[Biquad, Biquad]:
-    if rate_hz == 48_000:  # noqa: PLR2004 - the rate of the standard's tables
+    if rate_hz == 48_000:
         return _SHELF_48K, _HIGH_PASS_48K
     return _design_shelf(rate_hz), _design_high_pass(rate_hz)
 
@@ -86,8 +84,11 @@ def _design_shelf(rate_hz: int) -> Biquad:
     band = high**0.4996667741545416
     a0 = 1.0 + k / q + k * k
     return (
-        ((high + band * k / q + k * k) / a0, 2.0 * (k * k - high) / a0,
-         (high - band * k / q + k * k) / a0),
+        (
+            (high + band * k / q + k * k) / a0,
+            2.0 * (k * k - high) / a0,
+            (high - band * k / q + k * k) / a0,
+        ),
         (2.0 * (k * k - 1.0) / a0, (1.0 - k / q + k * k) / a0),
     )
 

@@ -22,7 +22,7 @@ class BlockList:
     def __init__(self, *blocks: SoundBlock) -> None:
         self._blocks = blocks
 
-    def __iter__(self) -> Iterator[SoundBlock]:
+    def __iter__(self) -> Iterator[SoundBlock]:  # noqa: D105 - as the protocol says
         return iter(self._blocks)
 
     def is_empty(self) -> bool:
@@ -68,7 +68,7 @@ def test_samples_that_no_recording_holds_are_repaired_and_counted() -> None:
     samples = np.array([0.5, np.nan, np.inf, -np.inf, 1e30, -2.0], np.float32)
     chunks = SoundChunks(FakeSound(samples, 1000), 100)
     (chunk,) = [part.copy() for part in chunks]
-    np.testing.assert_array_equal(chunk[0], np.float32([0.5, 0.0, 0.0, 0.0, MAX_LEVEL, -2.0]))
+    np.testing.assert_array_equal(chunk[0], np.array([0.5, 0.0, 0.0, 0.0, MAX_LEVEL, -2.0], np.float32))
     assert chunks.repaired_count == 4
 
 

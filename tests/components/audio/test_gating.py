@@ -16,7 +16,9 @@ def test_nothing_above_the_absolute_gate_has_no_loudness() -> None:
     assert find_integrated_lufs(np.array([])) is None
 
 
-def test_the_relative_gate_lies_10_lu_below_the_mean_power_of_what_passed_the_absolute_gate() -> None:
+def test_the_relative_gate_lies_10_lu_below_the_mean_power_of_what_passed_the_absolute_gate() -> (
+    None
+):
     mean = 10 * np.log10((3 * 10**-2.0 + 10**-3.2) / 4)
     assert mean - 10 == pytest.approx(-31.16, abs=0.01)
     loud = np.full(3, -20.0)

@@ -24,9 +24,8 @@ def test_a_silent_channel_lowers_the_rms_by_3_db() -> None:
     assert meter.rms_dbfs == pytest.approx(-6.02, abs=0.01)
 
 
-def test_silence_is_the_share_of_time_in_quiet_stretches_and_the_last_one_counts_by_its_length() -> (
-    None
-):
+def test_silence_is_the_share_of_time_in_quiet_stretches() -> None:
+    """The last, shorter one counts by its length."""
     meter = LevelMeter(100, -60.0)
     meter.add(np.full((1, 200), 0.5, np.float32))
     meter.add(np.full((1, 150), 1e-4, np.float32))

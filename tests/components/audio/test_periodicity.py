@@ -22,7 +22,7 @@ def make_pulses(bpm: float, seconds: float = 12.0, offset_sec: float = 0.2) -> n
     times = np.arange(round(seconds * FRAME_RATE_HZ)) / FRAME_RATE_HZ
     beats = np.arange(offset_sec, seconds, 60.0 / bpm)
     bumps = 10.0 * np.exp(-0.5 * ((times[:, None] - beats) / 0.01) ** 2).sum(axis=1)
-    return bumps - bumps.mean()
+    return np.asarray(bumps - bumps.mean())
 
 
 @pytest.mark.parametrize("bpm", [60.0, 97.3, 120.0, 200.0])

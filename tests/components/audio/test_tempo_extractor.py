@@ -191,12 +191,15 @@ def test_the_tempo_does_not_depend_on_the_level() -> None:
 
 def test_an_hour_of_sound_is_kept_as_one_number_per_hop() -> None:
     """What grows with the sound is 4 bytes per 128 samples."""
-    import tracemalloc  # noqa: PLC0415 - measures this test alone
+    import tracemalloc
 
     def find_peak(minutes: int) -> int:
         minute = np.tile(make_noise(RATE_HZ, 1.0), 10)
-        stream = FakeSound(np.broadcast_to(np.tile(minute, minutes * 6), (1, minutes * 60 * RATE_HZ)),
-                           RATE_HZ, block_sizes=(1 << 16,))
+        stream = FakeSound(
+            np.broadcast_to(np.tile(minute, minutes * 6), (1, minutes * 60 * RATE_HZ)),
+            RATE_HZ,
+            block_sizes=(1 << 16,),
+        )
         tracemalloc.start()
         TempoExtractor(get_default_parameters("tempo_extractor")).run(build_inputs(sound=stream))
         peak = tracemalloc.get_traced_memory()[1]
@@ -217,9 +220,7 @@ def test_an_hour_of_sound_is_kept_as_one_number_per_hop() -> None:
         ({"prior_bpm": "fast"}, "prior_bpm"),
     ],
 )
-def test_settings_out_of_range_are_refused_by_name(
-    changes: dict[str, object], named: str
-) -> None:
+def test_settings_out_of_range_are_refused_by_name(changes: dict[str, object], named: str) -> None:
     with pytest.raises(BadProfileError, match=named):
         TempoExtractor({**get_default_parameters("tempo_extractor"), **changes})
 

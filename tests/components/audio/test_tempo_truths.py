@@ -63,12 +63,12 @@ def test_a_longer_sound_is_right_within_a_thousandth() -> None:
 
 def make_rock(bpm: float) -> np.ndarray:
     hats = make_beats(RATE_HZ, 10.0, 2 * bpm, [hat])
-    return make_beats(RATE_HZ, 10.0, bpm, [kick, snare]) + hats
+    return np.add(make_beats(RATE_HZ, 10.0, bpm, [kick, snare]), hats)
 
 
 def make_house(bpm: float) -> np.ndarray:
     hats = make_beats(RATE_HZ, 10.0, bpm, [hat], offset_sec=0.1 + 30.0 / bpm, gains=(1.5,))
-    return make_beats(RATE_HZ, 10.0, bpm, [kick]) + hats
+    return np.add(make_beats(RATE_HZ, 10.0, bpm, [kick]), hats)
 
 
 def make_eighths(bpm: float) -> np.ndarray:

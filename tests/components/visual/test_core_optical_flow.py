@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -47,7 +48,7 @@ class TestCoreOpticalFlow(ComponentSuite):
             "tiny": [first[:16, :16], second[:16, :16]],
         }
         return {
-            name: lambda pictures=pictures: build_inputs(frames=build_fake_frames(pictures))
+            name: partial(build_inputs, frames=build_fake_frames(pictures))
             for name, pictures in cases.items()
         }
 
@@ -277,9 +278,7 @@ def test_frames_whose_times_do_not_increase_have_no_flow() -> None:
     assert samples.notes == ("no flow for 1 pairs of frames with equal or decreasing times",)
 
 
-@pytest.mark.parametrize(
-    "pictures", [[], [BLACK], [BLACK, None], [None, BLACK]]
-)
+@pytest.mark.parametrize("pictures", [[], [BLACK], [BLACK, None], [None, BLACK]])
 def test_c6_fewer_than_two_frames_are_too_short(pictures: list[np.ndarray | None]) -> None:
     result = run(pictures)
     assert (result.status, result.empty_reason) == ("empty", "video_too_short")

@@ -156,16 +156,17 @@ def _build_features(
     levels = readings.levels
     true_peak_dbtp = to_decibels(readings.true_peak)
     sample_peak_dbfs = to_decibels(levels.peak)
-    is_loud = integrated is not None
+    lufs = np.nan if integrated is None else integrated
+    momentary = readings.series.momentary_lufs
     return {
-        "integrated_lufs": integrated if is_loud else np.nan,
+        "integrated_lufs": lufs,
         "loudness_range_lu": spread.range_lu if spread else np.nan,
         "true_peak_dbtp": true_peak_dbtp,
-        "momentary_max_lufs": np.nanmax(readings.series.momentary_lufs) if is_loud else np.nan,
+        "momentary_max_lufs": np.nan if integrated is None else float(np.nanmax(momentary)),
         "short_term_max_lufs": spread.max_lufs if spread else np.nan,
         "loudness_range_low_lufs": spread.low_lufs if spread else np.nan,
         "loudness_range_high_lufs": spread.high_lufs if spread else np.nan,
-        "peak_to_loudness_lu": true_peak_dbtp - integrated if is_loud else np.nan,
+        "peak_to_loudness_lu": true_peak_dbtp - lufs,
         "sample_peak_dbfs": sample_peak_dbfs,
         "rms_dbfs": levels.rms_dbfs,
         "crest_factor_db": sample_peak_dbfs - levels.rms_dbfs,

@@ -68,7 +68,8 @@ def find_loudness_range(short_term_lufs: np.ndarray) -> LoudnessRange | None:
         return None
     kept = np.sort(loud[loud >= _mean_lufs(loud) + _RANGE_GATE_LU])
     low, high = (
-        float(kept[math.floor((kept.size - 1) * share + 0.5)]) for share in (_RANGE_LOW, _RANGE_HIGH)
+        float(kept[math.floor((kept.size - 1) * share + 0.5)])
+        for share in (_RANGE_LOW, _RANGE_HIGH)
     )
     return LoudnessRange(low_lufs=low, high_lufs=high, max_lufs=float(kept[-1]))
 

@@ -90,7 +90,7 @@ class OnsetStrength:
 
 
 def _build_bank() -> np.ndarray:
-    """Return float32[bins, bands]: triangles evenly spaced in log frequency, a bin wide at least."""
+    """Return float32[bins, bands]: triangles even in log frequency, a bin wide at least."""
     bins_hz = np.arange(FRAME_SAMPLES // 2 + 1) * (RATE_HZ / FRAME_SAMPLES)
     edges = np.geomspace(_LOW_HZ, _HIGH_HZ, _BANDS + 2)
     low = np.minimum(edges[:-2], edges[1:-1] - bins_hz[1])

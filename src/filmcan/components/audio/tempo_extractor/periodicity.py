@@ -17,8 +17,8 @@ from filmcan.components.audio.tempo_extractor.onset_strength import FRAME_RATE_H
 STEPS_PER_OCTAVE = 96
 HARMONICS = (1, 2, 3, 4)
 BEATS_COMPARED = 4
-"""Confidence asks for repetition after one, two, three and four periods. Over 5 s of speech the mean
-stays under 0.21, over music it starts at 0.31; after one period alone speech reaches 0.29."""
+"""Confidence asks for repetition after one, two, three and four periods. Over 5 s of speech the
+mean stays under 0.26, music starts at 0.31; after one period alone speech reaches 0.29."""
 
 QUIET_DB = 0.05
 """Onset strength that varies less than this (RMS) repeats nothing: ripples of a steady tone."""

@@ -28,8 +28,8 @@ _REFINE_SEC = 30.0
 
 _JUMP_COST = 0.6
 _JUMP_OCTAVES = 0.1
-"""Price, in nats, of a window that departs from its neighbour by a tenth of an octave or more: enough
-to hold the octave (scores of octaves differ by 0.2 to 0.5), too little to hide a real change."""
+"""Price, in nats, of a window that departs from its neighbour by a tenth of an octave or more:
+enough to hold the octave (scores of octaves differ by 0.2 to 0.5), too little to hide a change."""
 
 _LEAST_RELATIVE_SCORE = 1e-3
 
@@ -53,6 +53,29 @@ class TempoAnalysis:
     centres: np.ndarray
     windowed_bpm: np.ndarray
     windowed_confidence: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class _Windows:
+    """The windows in which anything is heard.
+
+    Attributes:
+        strength: float64[n], onset strength of the whole sound.
+        starts: int64[W], first frame of each window.
+        length: Frames per window.
+        scores: float64[W,G], score of each tempo of the grid.
+        grid: The tempos that were tried.
+    """
+
+    strength: np.ndarray
+    starts: np.ndarray
+    length: int
+    scores: np.ndarray
+    grid: TempoGrid
+
+    def get_part(self, row: int) -> np.ndarray:
+        start = self.starts[row]
+        return self.strength[start : start + self.length]
 
 
 def analyse_tempo(
@@ -81,21 +104,20 @@ def analyse_tempo(
     windowed_confidence = np.full(starts.size, np.nan)
     if not heard:
         return TempoAnalysis((), np.nan, 0.0, centres, windowed_bpm, windowed_confidence)
-    scores = np.zeros((len(heard), grid.bpm.size))
+    windows = _Windows(strength, starts[heard], length, np.zeros((len(heard), grid.bpm.size)), grid)
     correlation = np.zeros(length)
-    for row, number in enumerate(heard):
-        part = strength[starts[number] : starts[number] + length]
-        own = correlate(part)
-        scores[row] = score_tempos(part, own, grid)
+    for row in range(len(heard)):
+        own = correlate(windows.get_part(row))
+        windows.scores[row] = score_tempos(windows.get_part(row), own, grid)
         correlation += own / len(heard)
-    for number, place in zip(heard, _follow(scores, grid), strict=True):
-        part = strength[starts[number] : starts[number] + length]
-        bpm = refine_tempo(part, grid.bpm[place])
-        windowed_bpm[number] = bpm
+    for row, place in enumerate(_follow(windows)):
+        bpm = refine_tempo(windows.get_part(row), grid.bpm[place])
         # correlated a second time: hours of correlations would not fit, and it costs little
-        windowed_confidence[number] = measure_confidence(correlate(part), bpm)
-    overall = scores.mean(axis=0)
-    candidates = _find_candidates(strength, overall, scores, starts[heard], length, grid)
+        confidence = measure_confidence(correlate(windows.get_part(row)), bpm)
+        windowed_bpm[heard[row]] = bpm
+        windowed_confidence[heard[row]] = confidence
+    overall = windows.scores.mean(axis=0)
+    candidates = _find_candidates(windows, overall)
     confidence = measure_confidence(correlation, candidates[0][0]) if candidates else 0.0
     return TempoAnalysis(
         candidates=candidates,
@@ -115,11 +137,12 @@ def _place_windows(count: int, length: int, hop: int) -> np.ndarray:
     return starts
 
 
-def _follow(scores: np.ndarray, grid: TempoGrid) -> Iterable[int]:
+def _follow(windows: _Windows) -> Iterable[int]:
     """Return one place of the grid per window: high scores, few jumps (Viterbi's algorithm)."""
+    bpm, scores = windows.grid.bpm, windows.scores
     best = np.maximum(scores.max(axis=1, keepdims=True), np.finfo(float).tiny)
     merits = np.log(np.maximum(scores / best, _LEAST_RELATIVE_SCORE))
-    octaves = np.abs(np.log2(grid.bpm[:, None] / grid.bpm[None, :]))
+    octaves = np.abs(np.log2(bpm[:, None] / bpm[None, :]))
     costs = _JUMP_COST * np.minimum(octaves / _JUMP_OCTAVES, 1.0)
     totals = merits[0]
     origins = []
@@ -133,23 +156,15 @@ def _follow(scores: np.ndarray, grid: TempoGrid) -> Iterable[int]:
     return reversed(path)
 
 
-def _find_candidates(
-    strength: np.ndarray,
-    overall: np.ndarray,
-    scores: np.ndarray,
-    starts: np.ndarray,
-    length: int,
-    grid: TempoGrid,
-) -> tuple[tuple[float, float], ...]:
-    """Return the peaks of the overall score, refined where each scores best."""
+def _find_candidates(windows: _Windows, overall: np.ndarray) -> tuple[tuple[float, float], ...]:
+    """Return the peaks of the overall score, each refined where it scores best."""
     padded = np.concatenate([[0.0], overall, [0.0]])
     is_peak = (overall > padded[:-2]) & (overall >= padded[2:])
     best = overall.max()
     worthy = np.flatnonzero(is_peak & (overall >= _LEAST_SCORE * best) & (overall > 0))
     found: list[tuple[float, float]] = []
     for place in worthy[np.argsort(-overall[worthy], kind="stable")]:
-        part = _choose_part(strength, scores[:, place], starts, length)
-        bpm = refine_tempo(part, grid.bpm[place])
+        bpm = refine_tempo(_choose_part(windows, place), windows.grid.bpm[place])
         if all(abs(bpm / other - 1.0) > _SAME_TEMPO for other, _ in found):
             found.append((bpm, float(overall[place] / best)))
         if len(found) == MAX_CANDIDATES:
@@ -157,15 +172,14 @@ def _find_candidates(
     return tuple(found)
 
 
-def _choose_part(
-    strength: np.ndarray, scores: np.ndarray, starts: np.ndarray, length: int
-) -> np.ndarray:
+def _choose_part(windows: _Windows, place: int) -> np.ndarray:
     """Return the 30 s in which one tempo scores best, or everything when there is less."""
-    span = max(round(_REFINE_SEC * FRAME_RATE_HZ), length)
+    strength, starts = windows.strength, windows.starts
+    span = max(round(_REFINE_SEC * FRAME_RATE_HZ), windows.length)
     if strength.size <= span:
         return strength
-    sums = np.concatenate([[0.0], np.cumsum(scores)])
-    ends = np.searchsorted(starts, starts + span - length, side="right")
+    sums = np.concatenate([[0.0], np.cumsum(windows.scores[:, place])])
+    ends = np.searchsorted(starts, starts + span - windows.length, side="right")
     first = int(np.argmax(sums[ends] - sums[: starts.size]))
     start = min(int(starts[first]), strength.size - span)
     return strength[start : start + span]

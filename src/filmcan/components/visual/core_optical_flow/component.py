@@ -7,9 +7,7 @@ width per second, horizontally and vertically alike, so that they compare across
 
 from __future__ import annotations
 
-import cmath
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,55 +15,18 @@ import numpy as np
 
 from filmcan.components.base import Component, Inputs, Parameters, Result
 from filmcan.components.parameters import get_choice, get_int
-from filmcan.components.visual.core_optical_flow.camera_motion import (
-    Places,
-    Similarity,
-    build_places,
-    fit_similarity,
-)
-from filmcan.components.visual.core_optical_flow.dense_flow import (
-    LEAST_SIDE_PX,
-    PRESETS,
-    DenseFlow,
-    Explanation,
-    explain,
-)
+from filmcan.components.visual.core_optical_flow.dense_flow import PRESETS
 from filmcan.components.visual.core_optical_flow.features import build_features
+from filmcan.components.visual.core_optical_flow.pair_motion import PairMeter, PairMotion
 from filmcan.components.visual.core_optical_flow.previews import Previews
 from filmcan.contract.manifest import Kind
 from filmcan.contract.missing import VIDEO_MISSING, VIDEO_TOO_SHORT, build_feature_names
-from filmcan.media.frames import FrameRequest, FrameSample, FrameStream, FrameView
+from filmcan.media.frames import FrameRequest, FrameSample, FrameView
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FRAME_TOO_SMALL = "frame_too_small"
-
-LEAST_DT_SEC = 1e-4
-"""Frames nearer in time than this, 10 000 a second, have broken time stamps: no speed follows."""
-
-_LEAST_NET_PX = 0.02
-"""A shorter mean displacement, in pixels of the analysed picture, has no direction: it is noise."""
-
-
-@dataclass(frozen=True, slots=True)
-class PairMotion:
-    """What one pair of frames measures; the fields are keys of the artifact and described there."""
-
-    dt_sec: float
-    motion_mean_per_sec: float
-    motion_p95_per_sec: float
-    motion_angle_rad: float
-    camera_translation_per_sec: tuple[float, float]
-    camera_scale_per_sec: float
-    camera_rotation_rad_per_sec: float
-    camera_mean_per_sec: float
-    camera_inlier_share: float
-    residual_mean_per_sec: float
-    match_error: float
-    matched: bool
-    motion_mean_vector_per_sec: tuple[float, float]
-
 
 _SERIES = tuple(name for name in PairMotion.__slots__ if name != "matched")
 _KEYS = tuple(name for name in _SERIES if name != "motion_mean_vector_per_sec")
@@ -100,7 +61,7 @@ class CoreOpticalFlow(Component):
         """Measure one video; empty when no two neighbouring frames could be compared."""
         if inputs.frames is None:
             return Result(status="empty", empty_reason=VIDEO_MISSING)
-        meter = _PairMeter(self._preset, inputs.frames, inputs.seed)
+        meter = PairMeter(self._preset, inputs.frames, inputs.seed)
         previews = Previews(self._preview_count, self._preview_width)
         timeline = _Timeline([], [], [], [])
         pairs: list[PairMotion] = []
@@ -122,69 +83,6 @@ class CoreOpticalFlow(Component):
         arrays["feature_names"] = build_feature_names(list(features))
         arrays["feature_values"] = np.array(list(features.values()), dtype=np.float32)
         return Result(status="ok", arrays=arrays, notes=tuple(meter.build_notes()))
-
-
-class _PairMeter:
-    """Turns a sampled frame with its predecessor into numbers."""
-
-    def __init__(self, preset: str, frames: FrameStream, seed: int) -> None:
-        self._flow = DenseFlow(preset)
-        self._frames = frames
-        self._seed = seed
-        self._places: Places | None = None
-        self.smallest: tuple[int, int] | None = None
-        self.unmeasured = 0
-        self.timeless = 0
-
-    def measure(self, sample: FrameSample) -> tuple[PairMotion, NDArray[np.float32]] | None:
-        """Return the pair's numbers and its velocity field float32[h, w, 2], or None."""
-        current, previous = sample.image, sample.previous_image
-        if current is None or previous is None or sample.previous_time_sec is None:
-            return None
-        dt_sec = sample.time_sec - sample.previous_time_sec
-        if dt_sec < LEAST_DT_SEC:
-            self.timeless += 1
-            return None
-        flow = self._flow.measure(previous, current)
-        if flow is None:
-            self.unmeasured += 1
-            if min(current.shape) < LEAST_SIDE_PX:
-                self.smallest = (current.shape[1], current.shape[0])
-            return None
-        explanation = explain(previous, current, flow)
-        height, width = current.shape
-        full_width, full_height = self._frames.display_size
-        aspect = full_height / full_width
-        displaced = flow[..., 0] / width + 1j * (flow[..., 1] * (aspect / height))
-        displaced = displaced.astype(np.complex64)
-        places = self._find_places(height, width, aspect)
-        camera = fit_similarity(
-            places, displaced, explanation.plain, pixel=1.0 / width, seed=self._seed
-        )
-        carried = camera.displace(places)
-        # Where no motion can be seen, the picture is taken to move with the camera.
-        np.copyto(displaced, carried, where=explanation.plain)
-        motion = _summarise(displaced, carried, camera, dt_sec, explanation)
-        velocity = displaced.view(np.float32).reshape(height, width, 2) / np.float32(dt_sec)
-        return motion, velocity
-
-    def build_notes(self) -> Iterable[str]:
-        """Say what could not be measured and why."""
-        if self.timeless:
-            yield f"no flow for {self.timeless} pairs of frames with equal or decreasing times"
-        if self.smallest is not None:
-            width, height = self.smallest
-            yield (
-                f"{self.unmeasured} pictures are too small for flow: {width}x{height} px after "
-                f"shrinking, at least {LEAST_SIDE_PX}x{LEAST_SIDE_PX} are needed"
-            )
-        elif self.unmeasured:
-            yield f"{self.unmeasured} pairs of frames differ in size or gave no finite flow"
-
-    def _find_places(self, height: int, width: int, aspect: float) -> Places:
-        if self._places is None or self._places.shape != (height, width):
-            self._places = build_places(height, width, aspect)
-        return self._places
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,29 +109,6 @@ class _Timeline:
         }
 
 
-def _summarise(
-    displaced: Places, carried: Places, camera: Similarity, dt_sec: float, explanation: Explanation
-) -> PairMotion:
-    lengths = np.abs(displaced)
-    net = complex(displaced.mean(dtype=np.complex128))
-    has_direction = abs(net) * displaced.shape[1] >= _LEAST_NET_PX
-    return PairMotion(
-        dt_sec=dt_sec,
-        motion_mean_per_sec=float(lengths.mean(dtype=np.float64)) / dt_sec,
-        motion_p95_per_sec=float(np.percentile(lengths, 95)) / dt_sec,
-        motion_angle_rad=cmath.phase(net) if has_direction else math.nan,
-        camera_translation_per_sec=(camera.shift.real / dt_sec, camera.shift.imag / dt_sec),
-        camera_scale_per_sec=math.log(abs(camera.factor)) / dt_sec,
-        camera_rotation_rad_per_sec=cmath.phase(camera.factor) / dt_sec,
-        camera_mean_per_sec=float(np.abs(carried).mean(dtype=np.float64)) / dt_sec,
-        camera_inlier_share=camera.inlier_share,
-        residual_mean_per_sec=float(np.abs(displaced - carried).mean(dtype=np.float64)) / dt_sec,
-        match_error=explanation.mismatch,
-        matched=explanation.matched,
-        motion_mean_vector_per_sec=(net.real / dt_sec, net.imag / dt_sec),
-    )
-
-
 def _collect(pairs: Sequence[PairMotion], name: str) -> NDArray[np.float32]:
     return np.array([getattr(pair, name) for pair in pairs], dtype=np.float32)
 
@@ -252,7 +127,7 @@ def _build_series(
     return arrays
 
 
-def _build_empty(timeline: _Timeline, meter: _PairMeter) -> Result:
+def _build_empty(timeline: _Timeline, meter: PairMeter) -> Result:
     reason = VIDEO_TOO_SHORT if meter.smallest is None else FRAME_TOO_SMALL
     good = sum(timeline.frame_present)
     notes = [f"{good} of {len(timeline.frame_present)} sampled frames decoded; no pair to compare"]

@@ -1,0 +1,180 @@
+"""`filmcan validate`: everything that is wrong with a run or a store is found and placed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from filmcan.errors import NotFoundError
+from filmcan.npz.writer import write_npz
+from filmcan.operations.validation import validate_target
+from filmcan.store.local import LocalBackend
+from filmcan.store.transaction import RunTransaction
+from filmcan.testing.artifacts import COMPONENT, NOW, build_product, build_run_record
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path) -> Path:
+    backend = LocalBackend(tmp_path / "store")
+    run = build_run_record()
+    transaction = RunTransaction.create(backend, run, lambda: NOW)
+    transaction.commit(build_product(run))
+    transaction.finish(source={}, peak_rss_bytes=None)
+    return tmp_path / "store" / "local" / "v1" / "r1"
+
+
+def found(target: Path) -> list[tuple[str, str]]:
+    return [(issue.level, issue.code) for issue in validate_target(str(target)).report]
+
+
+def artifact_of(run_folder: Path) -> Path:
+    (artifact,) = (run_folder / COMPONENT).glob("*.npz")
+    return artifact
+
+
+def edit_manifest(run_folder: Path, edit: Callable[[dict[str, object]], object]) -> None:
+    path = run_folder / "manifest.json"
+    document = json.loads(path.read_text())
+    edit(document)
+    path.write_text(json.dumps(document))
+
+
+def test_a_good_run_is_valid_from_every_side(run_folder: Path) -> None:
+    store = run_folder.parents[2]
+    for target in (store, run_folder, run_folder / COMPONENT, artifact_of(run_folder)):
+        assert found(target) == []
+    verdict = validate_target(str(store))
+    assert (verdict.runs, verdict.artifacts) == (1, 1)
+
+
+def test_nothing_there_is_not_found(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError):
+        validate_target(str(tmp_path / "none"))
+
+
+def test_p9_a_changed_byte_is_a_hash_mismatch(run_folder: Path) -> None:
+    artifact = artifact_of(run_folder)
+    data = bytearray(artifact.read_bytes())
+    data[len(data) // 2] ^= 1
+    artifact.write_bytes(data)
+    assert ("error", "hash_mismatch") in found(run_folder)
+
+
+def test_a_shorter_file_is_a_size_mismatch(run_folder: Path) -> None:
+    artifact = artifact_of(run_folder)
+    artifact.write_bytes(artifact.read_bytes()[:-1])
+    assert ("error", "size_mismatch") in found(run_folder)
+
+
+def test_p1_a_listed_file_that_is_gone_is_an_error(run_folder: Path) -> None:
+    artifact_of(run_folder).unlink()
+    assert found(run_folder) == [("error", "artifact_missing")]
+
+
+def test_c4_an_unlisted_file_is_a_warning_and_never_data(run_folder: Path) -> None:
+    shutil.copy(artifact_of(run_folder), run_folder / COMPONENT / "stray.npz")
+    assert found(run_folder) == [("warning", "unlisted_file")]
+
+
+@pytest.mark.parametrize("place", ["context.json", f"{COMPONENT}/deep/render.JSON"])
+def test_c1_a_json_beside_the_manifest_is_an_error(run_folder: Path, place: str) -> None:
+    (run_folder / place).parent.mkdir(exist_ok=True)
+    (run_folder / place).write_text("{}")
+    assert found(run_folder) == [("error", "forbidden_json")]
+
+
+def test_c1_a_json_above_the_runs_is_an_error_too(run_folder: Path) -> None:
+    (run_folder.parent / "index.json").write_text("{}")
+    assert found(run_folder.parents[2]) == [("error", "forbidden_json")]
+
+
+def test_c1_a_temporary_is_tolerated_and_told(run_folder: Path) -> None:
+    (run_folder / "_tmp_debug.json").write_text("{}")
+    assert found(run_folder) == [("warning", "leftover_temporary")]
+
+
+def test_a_link_is_an_error_and_never_followed(run_folder: Path) -> None:
+    link = run_folder / COMPONENT / "link.npz"
+    link.symlink_to("/etc/hostname")
+    assert found(run_folder) == [("error", "not_regular")]
+    link.unlink()
+    artifact = artifact_of(run_folder)
+    target = run_folder.parent / "elsewhere.npz"
+    artifact.rename(target)
+    artifact.symlink_to(target)
+    assert ("error", "not_regular") in found(run_folder)
+
+
+def test_p7_a_damaged_manifest_is_an_error_never_an_absent_run(run_folder: Path) -> None:
+    manifest = run_folder / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes()[:-20])
+    for target in (run_folder, run_folder.parents[2]):
+        assert found(target) == [("error", "invalid_manifest")]
+
+
+def test_b4_a_run_that_was_renamed_is_found(run_folder: Path) -> None:
+    moved = run_folder.rename(run_folder.with_name("r2"))
+    assert found(moved) == [("error", "place")]
+    assert found(moved.parents[2]) == [("error", "place")]
+
+
+def test_a_folder_without_a_manifest_is_an_error_in_a_store(run_folder: Path) -> None:
+    (run_folder / "manifest.json").unlink()
+    assert found(run_folder.parents[2]) == [("error", "manifest_missing")]
+
+
+def test_an_unfinished_run_is_named_as_such(run_folder: Path) -> None:
+    def reopen(document: dict[str, object]) -> None:
+        document["run"].update(finished_at=None, status=None)  # type: ignore[attr-defined]
+        document["run"]["planned_components"].append("core_clip")  # type: ignore[index]
+
+    edit_manifest(run_folder, reopen)
+    (issue,) = validate_target(str(run_folder)).report
+    assert (issue.level, issue.code) == ("warning", "run_unfinished")
+    assert "core_clip" in issue.message
+
+
+def test_a_finished_run_that_lacks_a_planned_component_is_an_error(run_folder: Path) -> None:
+    edit_manifest(
+        run_folder,
+        lambda document: document["run"]["planned_components"].append("core_clip"),  # type: ignore[index]
+    )
+    assert found(run_folder) == [("error", "component_missing")]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("producer_version", "9"), ("schema_version", "other_npz_v1"), ("model_signature", "x"),
+     ("empty_reason", "video_stream_missing")],
+)
+def test_c8_meta_must_agree_with_the_manifest(run_folder: Path, key: str, value: str) -> None:
+    edit_manifest(run_folder, lambda document: document["components"][0].update({key: value}))  # type: ignore[index]
+    assert found(run_folder) == [("error", "manifest_disagrees")]
+
+
+def test_c8_an_artifact_moved_to_another_run_does_not_fit_its_place(run_folder: Path) -> None:
+    other = build_run_record(run_id="r2")
+    backend = LocalBackend(run_folder.parents[2])
+    RunTransaction.create(backend, other, lambda: NOW).commit(build_product(other))
+    foreign = run_folder.with_name("r2") / COMPONENT
+    shutil.copy(next(foreign.glob("*.npz")), run_folder / COMPONENT / "foreign.npz")
+    assert ("error", "meta_place") in found(run_folder / COMPONENT / "foreign.npz")
+
+
+def test_an_artifact_outside_a_store_is_judged_by_itself(tmp_path: Path) -> None:
+    product = build_product(build_run_record())
+    path = tmp_path / "alone.npz"
+    with path.open("x+b") as file:
+        write_npz(file, {**product.arrays, "dt_sec": np.float64([1])}, product.meta)
+    assert found(path) == [("error", "dtype")]
+
+
+def test_findings_say_where_they_lie(run_folder: Path) -> None:
+    artifact_of(run_folder).unlink()
+    (issue,) = validate_target(str(run_folder.parents[2])).report
+    assert issue.where.startswith(f"local/v1/r1/{COMPONENT}/{COMPONENT}.")
