@@ -17,8 +17,18 @@ def store(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     document = folder.parent / "document.json"
     document.write_text(json.dumps({"title": "A tone", "tags": ["test"]}))
     code = invoke(
-        ["run", str(clip), "--store", str(folder), "--video-id", "v1", "--run-id", "r1",
-         "--document", str(document)]
+        [
+            "run",
+            str(clip),
+            "--store",
+            str(folder),
+            "--video-id",
+            "v1",
+            "--run-id",
+            "r1",
+            "--document",
+            str(document),
+        ]
     )
     assert code == 0
     return folder
@@ -33,18 +43,38 @@ def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, s
 def test_run_prints_one_json_object_with_the_promised_keys(
     clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, out, err = call(capsys, "run", clip, "--store", tmp_path, "--json",
-                          "--only", "loudness_extractor", "--only", "core_clip")
+    code, out, err = call(
+        capsys,
+        "run",
+        clip,
+        "--store",
+        tmp_path,
+        "--json",
+        "--only",
+        "loudness_extractor",
+        "--only",
+        "core_clip",
+    )
     document = json.loads(out)
     assert code == 0
     assert err == ""
     assert list(document) == [
-        "store", "platform_id", "video_id", "run_id", "run_path", "status", "components",
+        "store",
+        "platform_id",
+        "video_id",
+        "run_id",
+        "run_path",
+        "status",
+        "components",
     ]
     assert (tmp_path / document["run_path"] / "manifest.json").is_file()
     assert document["components"][0]["name"] == "loudness_extractor"
     assert list(document["components"][1]) == [
-        "name", "status", "empty_reason", "error", "duration_ms",
+        "name",
+        "status",
+        "empty_reason",
+        "error",
+        "duration_ms",
     ]
     assert document["components"][1]["empty_reason"] == "dependency_missing"
 
@@ -83,7 +113,7 @@ def test_run_reports_a_table_with_failures_last(
         (["show", "a/b/c", "--store", "{absent}"], 5, "no such store"),
     ],
 )
-def test_each_kind_of_failure_has_its_exit_code_and_says_what_to_do(
+def test_each_kind_of_failure_has_its_exit_code_and_says_what_to_do(  # noqa: PLR0917 - fixtures
     arguments: list[str],
     code: int,
     told: str | None,
@@ -119,8 +149,16 @@ def test_a_failed_run_exits_with_one(
     clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out, _ = call(
-        capsys, "run", clip, "--store", tmp_path, "--only", "core_clip",
-        "--set", "components.core_clip.required=true", "--json",
+        capsys,
+        "run",
+        clip,
+        "--store",
+        tmp_path,
+        "--only",
+        "core_clip",
+        "--set",
+        "components.core_clip.required=true",
+        "--json",
     )
     assert code == 1
     assert json.loads(out)["status"] == "error"
@@ -194,9 +232,7 @@ def test_c10_rendering_is_deterministic(store: Path, capsys: pytest.CaptureFixtu
     assert json.loads(first[1])["view"] == "summary"
 
 
-def test_validate_accepts_what_run_wrote(
-    store: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_validate_accepts_what_run_wrote(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = call(capsys, "validate", store)
     assert code == 0
     assert "valid: 1 runs, 9 artifacts, 0 errors, 0 warnings" in out

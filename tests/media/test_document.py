@@ -50,7 +50,9 @@ def test_a_full_document_becomes_records_in_time_order() -> None:
         description="",
         tags=("ёжик", "fog"),
         comments=(Comment("Супер", 3, "2024-05-01T12:00:00Z"), Comment("ok")),
-        transcript=Transcript((Segment("first", 0.0, 1.0), Segment("second", 2.0, 3.5)), "document"),
+        transcript=Transcript(
+            (Segment("first", 0.0, 1.0), Segment("second", 2.0, 3.5)), "document"
+        ),
         language="ru-RU",
         channel_id="UC1",
         published_at="2024-05-01",

@@ -66,18 +66,14 @@ def with_schema(product: Product, schema_version: str) -> Product:
     return replace(product, meta={**product.meta, "schema_version": schema_version})
 
 
-def test_c8_an_unknown_schema_is_an_error_unless_allowed(
-    tmp_path: Path, product: Product
-) -> None:
+def test_c8_an_unknown_schema_is_an_error_unless_allowed(tmp_path: Path, product: Product) -> None:
     product = with_schema(product, "core_optical_flow_npz_v9")
     path = write(tmp_path / "a.npz", product)
     assert codes(path) == ["schema_unknown"]
     assert codes(path, allow_unknown_schema=True) == []
 
 
-def test_c8_frame_indices_are_judged_without_a_schema_too(
-    tmp_path: Path, product: Product
-) -> None:
+def test_c8_frame_indices_are_judged_without_a_schema_too(tmp_path: Path, product: Product) -> None:
     product = with_schema(product, "x_npz_v1")
     arrays = {**product.arrays, "frame_indices": np.int32([3, 3])}
     path = write(tmp_path / "a.npz", Product(product.record, arrays, product.meta))
@@ -117,7 +113,7 @@ def test_an_artifact_without_any_schema_version_is_judged_as_far_as_possible(
         (lambda path: np.savez(path, a=np.zeros(3)), "meta_missing"),
         (lambda path: np.savez(path, meta=np.zeros(3)), None),
         (lambda path: np.savez(path, meta=np.array([1], dtype=object)), None),
-        (lambda path: os.mkfifo(path), None),
+        (os.mkfifo, None),
         (lambda path: path.mkdir(), None),
     ],
 )

@@ -109,7 +109,7 @@ def test_p16_the_bytes_are_the_ones_of_release_0_1() -> None:
         "flag": np.bool_(True),
     }
     digest = hashlib.sha256(_write(arrays, {"status": "ok", "n": 1})).hexdigest()
-    assert digest == "EXPECTED_DIGEST"
+    assert digest == "8eb26353a902d2cea273a2871f4f22afa40ce8130e5d939624696140e8ea66e4"
 
 
 def test_the_standard_library_finds_nothing_wrong(typical_arrays, typical_meta) -> None:

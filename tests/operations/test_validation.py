@@ -149,8 +149,12 @@ def test_a_finished_run_that_lacks_a_planned_component_is_an_error(run_folder: P
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("producer_version", "9"), ("schema_version", "other_npz_v1"), ("model_signature", "x"),
-     ("empty_reason", "video_stream_missing")],
+    [
+        ("producer_version", "9"),
+        ("schema_version", "other_npz_v1"),
+        ("model_signature", "x"),
+        ("empty_reason", "video_stream_missing"),
+    ],
 )
 def test_c8_meta_must_agree_with_the_manifest(run_folder: Path, key: str, value: str) -> None:
     edit_manifest(run_folder, lambda document: document["components"][0].update({key: value}))  # type: ignore[index]

@@ -188,7 +188,7 @@ def _judge(run: Run, name: str, entry: dict[str, object]) -> None:
     truth: dict[str, object] = entry["truth"]  # type: ignore[assignment]
     probe: dict[str, object] = entry["probe"]  # type: ignore[assignment]
     found = reasons(run.components)
-    is_picture = name.split("/")[0] in ("image", "depth", "flow")
+    is_picture = name.partition("/")[0] in ("image", "depth", "flow")
     has_sound = bool(truth.get("has_audio", False))
     assert run.status == "ok", name
     if has_sound:

@@ -51,7 +51,7 @@ def test_p1_killed_runs_list_only_what_is_there_and_the_next_run_succeeds(
             "filmcan.components.visual.core_optical_flow.component",
         ]
     )
-    moments = random.Random(20260131)
+    moments = random.Random(20260131)  # noqa: S311 - moments, not secrets
     killed = unfinished = 0
     for number in range(KILLS):
         run_id, log = f"r{number:03d}", tmp_path / f"log{number}"

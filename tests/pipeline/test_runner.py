@@ -1,4 +1,4 @@
-"""The runner: one thread commits, a failing component never disturbs another, nothing is invented."""
+"""The runner: one thread commits, a failing component disturbs no other, nothing is invented."""
 
 from __future__ import annotations
 
@@ -261,7 +261,7 @@ def test_c6_the_same_video_twice_gives_equal_arrays(clip: Path, tmp_path: Path) 
     for name in first.components:
         one, other = first[name], second[name]
         assert one.keys() == other.keys()
-        for key in one.keys():
+        for key in one:
             np.testing.assert_array_equal(one[key], other[key], err_msg=f"{name}.{key}")
 
 
@@ -292,5 +292,3 @@ def test_a_store_in_memory_takes_runs_too(clip: Path) -> None:
     result = process_video(clip, store=store, only=["loudness_extractor"])
     assert store.latest("local", result.video_id).run_id == result.run_id
     assert "integrated_lufs" in result["loudness_extractor"].features
-
-

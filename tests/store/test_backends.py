@@ -89,7 +89,9 @@ class TestLocalBackend(StoreSuite):
         real = os.fsync
 
         def spy(descriptor: int) -> None:
-            flushed.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()).removeprefix(backend.url))
+            flushed.append(
+                str(Path(f"/proc/self/fd/{descriptor}").readlink()).removeprefix(backend.url)
+            )
             real(descriptor)
 
         monkeypatch.setattr(os, "fsync", spy)

@@ -185,9 +185,7 @@ def test_p7_unknown_fields_survive_a_commit(backend: Backend) -> None:
     assert found is not None
     document = json.loads(found.data)
     document["run"]["from_the_future"] = {"x": [1]}
-    backend.swap(
-        "local/v1/r1/manifest.json", json.dumps(document).encode(), expected=found.version
-    )
+    backend.swap("local/v1/r1/manifest.json", json.dumps(document).encode(), expected=found.version)
     transaction.commit(build_product(run))
     assert read_manifest(backend, "local/v1/r1").run.extra == {"from_the_future": {"x": [1]}}
 

@@ -16,12 +16,12 @@ from typing import Annotated, Literal
 import typer
 import typer.exceptions
 
+from filmcan.cli import models_commands, schema_commands
 from filmcan.cli.failures import exit_code_for, present_error
+from filmcan.cli.options import DEFAULT_STORE, EXIT_INVALID, JsonOption, StoreOption
 from filmcan.errors import FilmcanError
 
 EXIT_RUN_ERROR = 1
-EXIT_USAGE = 2
-EXIT_INVALID = 3
 EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
@@ -32,16 +32,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-schema_app = typer.Typer(
-    help="Show the machine schemas that artifacts are held to.", no_args_is_help=True
-)
-app.add_typer(schema_app, name="schema")
-
-StoreOption = Annotated[
-    str, typer.Option("--store", envvar="FILMCAN_STORE", help="Folder of the result store.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-DEFAULT_STORE = "./result_store"
+app.add_typer(schema_commands.app, name="schema")
+app.add_typer(models_commands.app, name="models")
 
 
 @app.callback()
@@ -238,49 +230,6 @@ def demo(
     if result.run.status == "error":
         raise typer.Exit(EXIT_RUN_ERROR)
     if not result.verdict.report.ok:
-        raise typer.Exit(EXIT_INVALID)
-
-
-@schema_app.command(name="list")
-def schema_list(*, json: JsonOption = False) -> None:
-    """List every schema_version and the components it describes."""
-    from dataclasses import asdict
-
-    from filmcan.cli.reports import print_schemas
-    from filmcan.cli.screen import print_json
-    from filmcan.operations.schemas import list_schemas
-
-    schemas = list_schemas()
-    if json:
-        print_json({"schemas": [asdict(item) for item in schemas]})
-    else:
-        print_schemas(schemas)
-
-
-@schema_app.command(name="show")
-def schema_show(
-    schema_version: Annotated[str, typer.Argument(help="For example core_clip_npz_v1.")],
-) -> None:
-    """Print a machine schema as JSON."""
-    from filmcan.cli.screen import print_json
-    from filmcan.operations.schemas import get_document
-
-    print_json(get_document(schema_version))
-
-
-@schema_app.command(name="docs")
-def schema_docs(
-    *, check: Annotated[bool, typer.Option("--check", help="Only look; exit 3 when stale.")] = False
-) -> None:
-    """Write SCHEMA.md beside every component from its machine schema."""
-    from filmcan.cli.screen import print_text
-    from filmcan.operations.schemas import write_schema_pages
-
-    stale = write_schema_pages(check=check)
-    for path in stale:
-        print_text(f"{'stale' if check else 'written'}: {path.parent.name}/{path.name}")
-    if check and stale:
-        print_text("Run `make schemas` and commit the result.")
         raise typer.Exit(EXIT_INVALID)
 
 

@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING, cast
 from filmcan.cli.screen import print_table, print_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from filmcan import Run
+    from filmcan.contract.issues import Report
     from filmcan.contract.manifest import ComponentRecord
+    from filmcan.operations.assets import AssetSummary
     from filmcan.operations.demo import DemoResult
     from filmcan.operations.health import Check
     from filmcan.operations.listing import RunSummary
@@ -122,13 +127,41 @@ def print_view(view: dict[str, object], features: dict[str, object]) -> None:
             _print_features(found)
 
 
-def print_verdict(verdict: Verdict) -> None:
-    """Print every finding, then the count."""
-    for issue in verdict.report:
+def print_issues(report: Report) -> None:
+    """Print every finding."""
+    for issue in report:
         key = f" {issue.key}:" if issue.key else ""
         print_text(f"{issue.level}: {issue.code}:{key} {issue.message}")
         if issue.where:
             print_text(f"  where: {issue.where}")
+
+
+def print_report(report: Report) -> None:
+    """Print every finding of a report, then whether all is well."""
+    print_issues(report)
+    print_text("valid" if report.ok else "INVALID")
+
+
+def build_report_json(report: Report) -> dict[str, object]:
+    """Return a report as JSON: whether all is well, and one row per finding."""
+    return {
+        "valid": report.ok,
+        "issues": [
+            {
+                "level": issue.level,
+                "code": issue.code,
+                "key": issue.key,
+                "message": issue.message,
+                "where": issue.where,
+            }
+            for issue in report
+        ],
+    }
+
+
+def print_verdict(verdict: Verdict) -> None:
+    """Print every finding, then the count."""
+    print_issues(verdict.report)
     errors, warnings = len(verdict.report.errors), len(verdict.report.warnings)
     judged = f"{verdict.runs} runs, {verdict.artifacts} artifacts"
     print_text(
@@ -138,21 +171,52 @@ def print_verdict(verdict: Verdict) -> None:
 
 def build_verdict_json(verdict: Verdict) -> dict[str, object]:
     """Return a verdict as JSON: counts and one row per finding."""
+    report = build_report_json(verdict.report)
     return {
-        "valid": verdict.report.ok,
+        "valid": report["valid"],
         "runs": verdict.runs,
         "artifacts": verdict.artifacts,
-        "issues": [
-            {
-                "level": issue.level,
-                "code": issue.code,
-                "key": issue.key,
-                "message": issue.message,
-                "where": issue.where,
-            }
-            for issue in verdict.report
-        ],
+        "issues": report["issues"],
     }
+
+
+def print_assets(assets: list[AssetSummary]) -> None:
+    """Print the asset catalog."""
+    print_table(
+        {
+            "asset": "left",
+            "kind": "left",
+            "MB": "right",
+            "cached": "left",
+            "licence": "left",
+            "description": "left",
+        },
+        [
+            (
+                asset.name,
+                asset.kind,
+                f"{asset.size_bytes / _MEGABYTE:.1f}",
+                "yes" if asset.is_cached else "no",
+                asset.license,
+                asset.description,
+            )
+            for asset in assets
+        ],
+    )
+
+
+def build_paths_json(paths: Mapping[str, Mapping[str, Path]]) -> dict[str, object]:
+    """Return where files lie: asset -> file -> path."""
+    return {
+        name: {file: str(path) for file, path in files.items()} for name, files in paths.items()
+    }
+
+
+def print_paths(paths: Mapping[str, Mapping[str, Path]]) -> None:
+    """Print where files lie, one a line."""
+    for files in paths.values():
+        for path in files.values():
+            print_text(str(path))
 
 
 def print_checks(checks: list[Check]) -> None:

@@ -5,7 +5,6 @@ Each reader names the component, the parameter, what was expected and what was f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from filmcan.errors import BadProfileError
@@ -47,7 +46,7 @@ def get_choice(parameters: Parameters, name: str, choices: tuple[str, ...]) -> s
 
 
 def _get(parameters: Parameters, name: str) -> object:
-    if not isinstance(parameters, Mapping) or name not in parameters:
+    if name not in parameters:
         raise BadProfileError(
             f"parameter {name} is missing",
             where=name,

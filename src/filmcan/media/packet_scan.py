@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 DEFAULT_RATE_HZ = Fraction(25)
 """Assumed when a stream has neither times nor a frame rate, as FFmpeg does."""
 
-_MAX_RATE_HZ = 1000
+_CLOCK_RATE_HZ = 1000
+"""A rate of a thousand is the clock's resolution, which FFmpeg gives for want of a frame rate."""
+
 _STAMPED_SHARE = 0.9
 """A stream counts as stamped when at least this share of its packets has a time of its own."""
 
@@ -197,7 +199,7 @@ def _scan_unstamped(packets: _Packets, rate_hz: Fraction) -> PacketScan:
 
 def _find_rate(stream: VideoStream) -> Fraction:
     for rate in (stream.average_rate, stream.guessed_rate):
-        if rate is not None and 0 < rate <= _MAX_RATE_HZ:
+        if rate is not None and 0 < rate < _CLOCK_RATE_HZ:
             return Fraction(rate)
     return DEFAULT_RATE_HZ
 

@@ -24,7 +24,7 @@ from filmcan.media.stream_choice import (
     find_audio_stream,
     find_text_streams,
     find_video_stream,
-    has_decoder,
+    has_video_of_unknown_size,
 )
 from filmcan.media.stream_decoder import StreamDecoder
 
@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 _PACKETS_FOR_FIRST_FRAME = 64
 """A stream that gives no frame within so many packets is described as its container declares it."""
 
+_CLOCK_RATE_HZ = 1000
+"""What FFmpeg gives as frame rate of a Matroska file that states none: the clock's resolution."""
+
+_PHOTO_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
 _STILL_BRANDS = ("avif", "mif1", "heic", "heix")
 """Major brands of ISO files that hold one picture (ISO/IEC 23008-12, AVIF 1.1)."""
 
@@ -139,7 +143,7 @@ def _describe(source: SourceFile, sha256: str, container: InputContainer, limits
     video = find_video_stream(container)
     audio = find_audio_stream(container)
     if video is None and audio is None:
-        if any(has_decoder(stream) for stream in container.streams.video):
+        if has_video_of_unknown_size(container):
             raise refuse_unknown_size(limits, source.name)
         raise BadMediaError(
             "it holds no video and no audio stream that can be decoded",
@@ -147,14 +151,18 @@ def _describe(source: SourceFile, sha256: str, container: InputContainer, limits
             where=source.name,
             hint="Check that it is a complete video, sound or picture file.",
         )
-    is_still = video is not None and audio is None and _is_still_picture(container)
+    is_still = video is not None and audio is None and _is_still_picture(container, source.name)
     return Probe(
         name=source.name,
         size_bytes=source.size_bytes,
         sha256=sha256,
         container=container.format.name,
         duration_sec=None if is_still else _find_duration(container),
-        video=None if video is None else _describe_video(video, limits, source.name),
+        video=(
+            None
+            if video is None
+            else _describe_video(video, limits, source.name, is_still=is_still)
+        ),
         audio=None if audio is None else _describe_audio(audio),
         subtitles=tuple(
             SubtitleStream(stream.index, _name_codec(stream), stream.language)
@@ -164,9 +172,12 @@ def _describe(source: SourceFile, sha256: str, container: InputContainer, limits
     )
 
 
-def _is_still_picture(container: InputContainer) -> bool:
+def _is_still_picture(container: InputContainer, name: str) -> bool:
     if container.format.name in STILL_PICTURE_FORMATS:
         return True
+    if container.format.name == "mjpeg":
+        # A photo with a second picture behind it looks like a stream of pictures.
+        return Path(name).suffix.casefold() in _PHOTO_SUFFIXES
     return container.metadata.get("major_brand", "").strip() in _STILL_BRANDS
 
 
@@ -176,7 +187,9 @@ def _find_duration(container: InputContainer) -> float | None:
     return container.duration / av.time_base
 
 
-def _describe_video(stream: av.VideoStream, limits: Limits, name: str) -> VideoStream:
+def _describe_video(
+    stream: av.VideoStream, limits: Limits, name: str, *, is_still: bool
+) -> VideoStream:
     codec = stream.codec_context
     check_pixels(codec.width, codec.height, limits, name)
     return VideoStream(
@@ -187,7 +200,7 @@ def _describe_video(stream: av.VideoStream, limits: Limits, name: str) -> VideoS
         display_width=codec.width,
         display_height=codec.height,
         rotation_deg=0,
-        average_rate_hz=_find_rate(stream),
+        average_rate_hz=None if is_still else _find_rate(stream),
         pixel_format=codec.pix_fmt or "unknown",
         colour_matrix=name_matrix(codec.colorspace),
         colour_range=name_range(codec.color_range),
@@ -196,11 +209,9 @@ def _describe_video(stream: av.VideoStream, limits: Limits, name: str) -> VideoS
 
 
 def _find_rate(stream: av.VideoStream) -> float | None:
-    """Return the average frame rate; None for a value that only repeats the clock's resolution."""
+    """Return the average frame rate, None where FFmpeg only repeats the clock's resolution."""
     rate = stream.average_rate
-    if not rate or not stream.time_base or rate * stream.time_base == 1:
-        return None
-    return float(rate)
+    return float(rate) if rate and rate < _CLOCK_RATE_HZ else None
 
 
 def _describe_audio(stream: av.AudioStream) -> AudioStream:

@@ -133,12 +133,12 @@ class SoundConverter:
                 converted = graph.pull()
             except (av.BlockingIOError, av.EOFError):
                 return
-            samples = converted.to_ndarray()
-            self._waiting.append(samples)
-            self._waiting_samples += samples.shape[1]
+            interleaved = converted.to_ndarray().reshape(converted.samples, -1)
+            self._waiting.append(interleaved)
+            self._waiting_samples += converted.samples
 
     def _build_block(self) -> SoundBlock:
-        samples = np.concatenate(self._waiting, axis=1, dtype=np.float32)
+        samples = np.ascontiguousarray(np.concatenate(self._waiting, dtype=np.float32).T)
         start_sec = float(self._start + Fraction(self._sent, self.rate_hz))
         self._sent += self._waiting_samples
         self._waiting, self._waiting_samples = [], 0
@@ -152,7 +152,8 @@ class SoundConverter:
     def _build_graph(self, frame: AudioFrame) -> Graph:
         resampling = {
             "out_sample_rate": str(self.rate_hz),
-            "out_sample_fmt": "fltp",
+            # Interleaved: of eight and more planes PyAV reads one too many.
+            "out_sample_fmt": "flt",
             "out_chlayout": self.channel_layout,
             # Mixing is scaled so that it cannot exceed full scale: FFmpeg's default for whole
             # numbers, which it leaves out for floats.

@@ -43,6 +43,14 @@ def find_text_streams(container: InputContainer) -> list[SubtitleStream]:
     ]
 
 
+def has_video_of_unknown_size(container: InputContainer) -> bool:
+    """Return True when there is a video stream of which FFmpeg gives no frame size."""
+    return any(
+        has_decoder(stream) and not stream.disposition & _PICTURES and not stream.codec_context.width
+        for stream in container.streams.video
+    )
+
+
 def has_decoder(stream: Stream) -> bool:
     """Return True when FFmpeg can decode a stream; only then has it a codec context."""
     context: object = stream.codec_context

@@ -11,6 +11,7 @@ import math
 import os
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -167,19 +168,18 @@ def _read_payloads(source: Path, index: int) -> tuple[list[_Payload], str]:
     try:
         with find_source(source).open_container(_LIMITS) as container:
             stream = container.streams[index]
-            offset_sec = _find_zero_sec(container)
+            zero = _find_zero(container)
             for packet in container.demux(stream):
-                if packet.pts is None or packet.time_base is None or not packet.size:
+                if packet.pts is None or not packet.size:
                     continue
                 size_bytes += packet.size
                 if size_bytes > MAX_SUBTITLE_BYTES:
                     return [], _TOO_LARGE
                 if len(found) == MAX_CUES:
                     return found, f"it has more than {MAX_CUES} cues"
-                start_sec = float(packet.pts * packet.time_base) - offset_sec
-                length = packet.duration
-                end_sec = start_sec + (float(length * packet.time_base) if length else 0.0)
-                found.append(_Payload(bytes(packet), max(start_sec, 0.0), max(end_sec, 0.0)))
+                start = max(packet.pts * packet.time_base - zero, Fraction(0))
+                length = packet.duration * packet.time_base if packet.duration else Fraction(0)
+                found.append(_Payload(bytes(packet), float(start), float(start + length)))
     except BadMediaError as error:
         return found, error.message
     except (FFmpegError, IndexError) as error:
@@ -187,11 +187,12 @@ def _read_payloads(source: Path, index: int) -> tuple[list[_Payload], str]:
     return found, ""
 
 
-def _find_zero_sec(container: InputContainer) -> float:
+def _find_zero(container: InputContainer) -> Fraction:
+    """Return the time, in the container's seconds, from which a run counts."""
     video = find_video_stream(container)
     if video is not None and video.start_time is not None and video.time_base is not None:
-        return float(video.start_time * video.time_base)
-    return container.start_time / av.time_base if container.start_time > 0 else 0.0
+        return video.start_time * video.time_base
+    return max(Fraction(container.start_time, av.time_base), Fraction(0))
 
 
 def rank_language(tag: str | None, wanted: str | None) -> int:

@@ -94,7 +94,7 @@ class MemberData:
         if not header.shape:
             raise refuse("no_rows", "a 0-d array has no rows")
         if header.is_object or (header.fortran and len(header.shape) > 1):
-            whole = self.read_array(member, verify=True) if stream else self.map_array(member)
+            whole = self.map_array(member, verify=False)
             return whole[rows].copy(order="K")
         wanted = range(*rows.indices(header.shape[0]))
         if not wanted or not header.items:
@@ -109,11 +109,11 @@ class MemberData:
             stream.read_into(_view(array))
         return array if wanted.step == 1 else array[:: wanted.step].copy()
 
-    def map_array(self, member: Member) -> np.ndarray:
-        """Return a read-only view of a stored array; no CRC is checked."""
+    def map_array(self, member: Member, *, verify: bool) -> np.ndarray:
+        """Return a read-only view of a stored array; `verify` reads and checks it instead."""
         header, offset, stream = self._open(member)
         mappable = stream is None and header.items and not header.is_object
-        if mappable and isinstance(self._source, LocalSource):
+        if mappable and not verify and isinstance(self._source, LocalSource):
             view = self._source.find_view(offset, header.items * header.dtype.itemsize)
             return _lay_out(np.frombuffer(view, header.dtype), header)
         array = self.read_array(member, verify=True)

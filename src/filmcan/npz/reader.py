@@ -114,8 +114,9 @@ class NpzReader:
         """Return an array read-only and without copying: a memory map of a stored member.
 
         No CRC is checked. Where that is impossible (compressed and object members, an object
-        store) the array is read whole, checked, and returned read-only. A mapped file must not be
-        cut short while the array lives: the system then ends the process.
+        store), and for `meta` and `meta_json`, the array is read whole, checked, and returned
+        read-only. A mapped file must not be cut short while the array lives: the system then ends
+        the process.
 
         Raises:
             NotFoundError: There is no such key.
@@ -123,7 +124,7 @@ class NpzReader:
         """
         member = self._find(key)
         with self._placed(key):
-            return self._data.map_array(member)
+            return self._data.map_array(member, verify=key in (META, META_JSON))
 
     def read_meta(self) -> dict[str, object]:
         """Return the meta: from `meta_json`, or from `meta` in artifacts that have only that.

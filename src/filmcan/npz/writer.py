@@ -161,8 +161,8 @@ def _write_small(
     pieces.append(_build_directory(members, crcs))
     data = b"".join(pieces)
     _write_all(file, data)
+    file.flush()
     if sync is not None:
-        file.flush()
         sync()
     return Written(len(data), hashlib.sha256(data).hexdigest())
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from filmcan.models.catalog import load_catalog
-from filmcan.models.fetch import FetchProgress, fetch
+from filmcan.operations.assets import ignore, pull_assets
 from filmcan.operations.process import process_video
 from filmcan.operations.validation import Verdict, validate_target
 
@@ -43,20 +44,11 @@ class DemoResult:
     verdict: Verdict
 
 
-def _ignore(sentence: str) -> None:
-    """Drop a sentence."""
-
-
-def _describe(step: FetchProgress) -> str:
-    source = f" from {step.source}" if step.source else ""
-    return f"{step.file}: {step.step}{source} ({step.size_bytes / 1e6:.1f} MB)"
-
-
 def run_demo(
     store: str | Path = DEMO_STORE,
     *,
     observer: Observer | None = None,
-    on_fetch: Callable[[str], None] = _ignore,
+    on_fetch: Callable[[str], None] = ignore,
 ) -> DemoResult:
     """Fetch the sample clip when it is not cached, run all components on it, validate the run.
 
@@ -69,15 +61,16 @@ def run_demo(
         AssetError: The clip cannot be fetched, or its bytes are not those of the catalog.
         FilmcanError: As `process_video`.
     """
-    asset = load_catalog().get(SAMPLE_ASSET)
-    clip = fetch(asset, on_progress=lambda step: on_fetch(_describe(step)))[SAMPLE_FILE]
-    run = process_video(
-        clip,
-        store=store,
-        platform_id="demo",
-        video_id=SAMPLE_ASSET,
-        document=SAMPLE_DOCUMENT,
-        observer=observer,
-    )
-    folder = Path(store).joinpath(*run.path.split("/"))
-    return DemoResult(clip, run, validate_target(str(folder)))
+    clip = pull_assets([SAMPLE_ASSET], on_step=on_fetch)[SAMPLE_ASSET][SAMPLE_FILE]
+    with TemporaryDirectory() as folder:  # the cache names files by digest
+        named = Path(shutil.copyfile(clip, Path(folder, SAMPLE_FILE)))
+        run = process_video(
+            named,
+            store=store,
+            platform_id="demo",
+            video_id=SAMPLE_ASSET,
+            document=SAMPLE_DOCUMENT,
+            observer=observer,
+        )
+    run_folder = Path(store).joinpath(*run.path.split("/"))
+    return DemoResult(clip, run, validate_target(str(run_folder)))

@@ -15,8 +15,7 @@ from typing import Literal
 from filmcan.components.catalog import COMPONENT_NAMES
 from filmcan.errors import FilmcanError
 from filmcan.media.library import describe_ffmpeg
-from filmcan.models.catalog import load_catalog
-from filmcan.models.fetch import find_cached
+from filmcan.operations.assets import AssetSummary, list_assets
 from filmcan.pipeline.plan import plan_run
 from filmcan.pipeline.profile import resolve_profile
 
@@ -53,7 +52,7 @@ def check_health(store: str) -> list[Check]:
         Check("ffmpeg", "ok", describe_ffmpeg()),
         _check_store(store),
         *(_check_extra(name, modules) for name, modules in _EXTRAS.items()),
-        *_check_assets(),
+        *(_check_asset(asset) for asset in list_assets()),
         *_check_components(),
     ]
 
@@ -94,13 +93,12 @@ def _check_extra(name: str, modules: tuple[str, ...]) -> Check:
     return Check(f"extra {name}", "note", f"not installed: {', '.join(missing)}", hint)
 
 
-def _check_assets() -> list[Check]:
-    checks = []
-    for asset in load_catalog():
-        cached = all(find_cached(file) is not None for file in asset.files)
-        detail = f"{asset.version}, {asset.license}, {'cached' if cached else 'not fetched'}"
-        checks.append(Check(f"asset {asset.name}", "ok" if cached else "note", detail))
-    return checks
+def _check_asset(asset: AssetSummary) -> Check:
+    name = f"{asset.kind} {asset.name}"
+    detail = f"{asset.version}, {asset.license}"
+    if asset.is_cached:
+        return Check(name, "ok", f"{detail}, cached")
+    return Check(name, "note", f"{detail}, not fetched", f"filmcan models pull {asset.name}")
 
 
 def _check_components() -> list[Check]:

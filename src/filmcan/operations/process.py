@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from filmcan.contract.ids import (
     RUN_SUFFIX_ALPHABET,
     RUN_SUFFIX_CHARS,
+    IdKind,
     build_run_id,
     parse_id,
 )
@@ -88,9 +89,14 @@ def process_video(
     opened = store if isinstance(store, Store) else open_store(store)
     resolved = resolve_profile(Path(profile) if profile is not None else None, settings)
     plan = plan_run(resolved, only)
-    for kind, given in (("platform_id", platform_id), ("video_id", video_id), ("run_id", run_id)):
-        if given is not None:
-            parse_id(kind, given)  # type: ignore[arg-type]  # the three kinds above
+    ids: tuple[tuple[IdKind, str | None], ...] = (
+        ("platform_id", platform_id),
+        ("video_id", video_id),
+        ("run_id", run_id),
+    )
+    for kind, value in ids:
+        if value is not None:
+            parse_id(kind, value)
     path = Path(source)
     probe = probe_source(path, plan.limits)
     given = Path(document) if isinstance(document, str) else document

@@ -185,9 +185,7 @@ class RunTransaction:
             if manifest.pending_components:
                 return manifest
             failed = _has_failed(manifest)
-            finished = replace(
-                run, status="error" if failed else "ok", finished_at=self._clock()
-            )
+            finished = replace(run, status="error" if failed else "ok", finished_at=self._clock())
             return replace(manifest, run=finished)
 
         return self._update(close)

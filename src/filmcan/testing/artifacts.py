@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from filmcan.contract.manifest import ComponentRecord, RunRecord
 from filmcan.contract.meta import Identity, build_meta
 from filmcan.contract.missing import build_empty_arrays
@@ -15,6 +13,8 @@ from filmcan.store.transaction import Product
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import numpy as np
 
 NOW = "2026-01-31T12:00:00.000Z"
 DIGEST = "0" * 64

@@ -80,7 +80,8 @@ def read_sound(file: Path, *, rate_hz: int | None = None, mono: bool = False) ->
         stream = container.streams.best("audio")
         assert stream is not None
         resampler = av.AudioResampler(format="fltp", layout="mono" if mono else None, rate=rate_hz)
-        frames = [part for frame in container.decode(stream) for part in resampler.resample(frame)]
+        decoded = (frame for frame in container.decode(stream) if isinstance(frame, av.AudioFrame))
+        frames = [part for frame in decoded for part in resampler.resample(frame)]
         frames += resampler.resample(None)
     samples = np.concatenate([frame.to_ndarray() for frame in frames], axis=1)
     layout = frames[0].layout.name

@@ -281,8 +281,11 @@ def _write_sound(output: OutputContainer, stream: Any, spec: ClipSound) -> None:
     chunk = spec.rate_hz // 10
     first = round(spec.start_sec * spec.rate_hz)
     for start in range(0, spec.samples.shape[1], chunk):
-        samples = np.ascontiguousarray(spec.samples[:, start : start + chunk], dtype=np.float32)
-        frame = av.AudioFrame.from_ndarray(samples, "fltp", spec.layout)
+        # Interleaved: of eight and more planes PyAV reads one too many.
+        samples = spec.samples[:, start : start + chunk].T.reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(
+            np.ascontiguousarray(samples, dtype=np.float32), "flt", spec.layout
+        )
         frame.sample_rate = spec.rate_hz
         frame.pts = first + start
         frame.time_base = Fraction(1, spec.rate_hz)

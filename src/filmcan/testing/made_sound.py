@@ -47,7 +47,7 @@ def add_noise(sound: np.ndarray, snr_db: float, *, seed: int = 0) -> np.ndarray:
     """Return the sound with white noise `snr_db` below the sound's own RMS."""
     rms_dbfs = 10.0 * np.log10(np.mean(np.square(sound, dtype=np.float64))) - snr_db
     noise = make_noise(1, sound.size, rms_dbfs=float(rms_dbfs), seed=seed)
-    return np.add(sound, noise, dtype=np.float32)
+    return np.asarray(sound + noise, np.float32)
 
 
 def place_strikes(

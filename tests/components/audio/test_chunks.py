@@ -68,7 +68,9 @@ def test_samples_that_no_recording_holds_are_repaired_and_counted() -> None:
     samples = np.array([0.5, np.nan, np.inf, -np.inf, 1e30, -2.0], np.float32)
     chunks = SoundChunks(FakeSound(samples, 1000), 100)
     (chunk,) = [part.copy() for part in chunks]
-    np.testing.assert_array_equal(chunk[0], np.array([0.5, 0.0, 0.0, 0.0, MAX_LEVEL, -2.0], np.float32))
+    np.testing.assert_array_equal(
+        chunk[0], np.array([0.5, 0.0, 0.0, 0.0, MAX_LEVEL, -2.0], np.float32)
+    )
     assert chunks.repaired_count == 4
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,8 @@ from filmcan.testing.made_sound import (
     snare,
     tone,
 )
+
+MakePattern = Callable[[float], np.ndarray]
 
 RATE_HZ = 22_050
 ALL_BPM = range(60, 201, 5)
@@ -63,12 +66,12 @@ def test_a_longer_sound_is_right_within_a_thousandth() -> None:
 
 def make_rock(bpm: float) -> np.ndarray:
     hats = make_beats(RATE_HZ, 10.0, 2 * bpm, [hat])
-    return np.add(make_beats(RATE_HZ, 10.0, bpm, [kick, snare]), hats)
+    return np.asarray(make_beats(RATE_HZ, 10.0, bpm, [kick, snare]) + hats)
 
 
 def make_house(bpm: float) -> np.ndarray:
     hats = make_beats(RATE_HZ, 10.0, bpm, [hat], offset_sec=0.1 + 30.0 / bpm, gains=(1.5,))
-    return np.add(make_beats(RATE_HZ, 10.0, bpm, [kick]), hats)
+    return np.asarray(make_beats(RATE_HZ, 10.0, bpm, [kick]) + hats)
 
 
 def make_eighths(bpm: float) -> np.ndarray:
@@ -79,17 +82,19 @@ def make_eighths(bpm: float) -> np.ndarray:
     ("make", "lowest"), [(make_rock, 80), (make_house, 105), (make_eighths, 90)]
 )
 def test_between_beats_the_octave_holds_in_the_middle_of_the_range(
-    make: object, lowest: int
+    make: MakePattern, lowest: int
 ) -> None:
     """Below, the beat between the beats is taken for the beat, as a listener may: see next test."""
     for bpm in range(lowest, 181, 10):
-        assert find_bpm(make(bpm)) == pytest.approx(bpm, rel=0.005), bpm  # type: ignore[operator]
+        assert find_bpm(make(bpm)) == pytest.approx(bpm, rel=0.005), bpm
 
 
 @pytest.mark.parametrize("make", [make_rock, make_house, make_eighths])
-def test_where_the_octave_is_not_the_made_one_the_made_one_is_a_candidate(make: object) -> None:
+def test_where_the_octave_is_not_the_made_one_the_made_one_is_a_candidate(
+    make: MakePattern,
+) -> None:
     for bpm in (60, 70, 80, 190, 200):
-        result = measure(FakeSound(make(bpm), RATE_HZ))  # type: ignore[operator]
+        result = measure(FakeSound(make(bpm), RATE_HZ))
         ratios = result.arrays["tempo_estimates"] / bpm
         assert np.abs(ratios - 1.0).min() < 0.01, bpm
         assert np.abs(np.log2(ratios[0]) - np.round(np.log2(ratios[0]))) < 0.01, bpm

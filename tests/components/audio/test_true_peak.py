@@ -63,6 +63,14 @@ def test_blocks_of_any_size_read_the_same(sizes: list[int]) -> None:
     assert measure(*parts) == pytest.approx(measure(noise), rel=1e-6)
 
 
+@pytest.mark.parametrize("size", [33, 50, 100, 101])
+def test_the_border_of_a_block_is_no_end_of_the_sound(size: int) -> None:
+    """A sound cut off at its crest would overshoot by a tenth."""
+    cosine = soften(make_sine(1000, 2.0, frequency_hz=10.0, phase_deg=90.0))
+    parts = [cosine[start : start + size] for start in range(0, cosine.size, size)]
+    assert measure(*parts) == measure(cosine) == pytest.approx(1.0, abs=0.001)
+
+
 def test_silence_has_no_peak() -> None:
     assert measure(np.zeros(100, np.float32)) == 0.0
     assert TruePeakMeter().finish() == 0.0

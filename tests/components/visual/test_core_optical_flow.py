@@ -202,11 +202,11 @@ def test_speeds_are_per_second() -> None:
 
 
 def test_vertical_motion_is_in_frame_widths_whatever_the_rounding() -> None:
-    """A frame of 1000x100 is analysed at 256x26: two of 26 rows are 2 / 26 x 100 px."""
-    pair = build_moved_pair(26, 256, Motion(shift_px=(0.0, 2.0)))
-    arrays = run(pair, display_size=(1000, 100)).arrays
+    """A frame of 1000x68 is analysed at 256x17 (17.4): three of 17 rows are 3 / 17 x 68 px."""
+    pair = build_moved_pair(17, 256, Motion(shift_px=(0.0, 3.0)))
+    arrays = run(pair, display_size=(1000, 68)).arrays
     found = arrays["camera_translation_per_sec"][1] / RATE_HZ
-    assert found == pytest.approx((0.0, 2 / 26 * 100 / 1000), abs=0.0002)
+    assert found == pytest.approx((0.0, 3 / 17 * 68 / 1000), abs=0.0001)
 
 
 def test_a_cut_is_not_matched_and_stays_out_of_the_get_features() -> None:

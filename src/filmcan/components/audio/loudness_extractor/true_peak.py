@@ -15,6 +15,10 @@ _KAISER_BETA = 7.0
 _BLOCK = 32
 """Samples interpolated per row of the matrix product."""
 
+_ROWS = 16
+_CONTEXT = 2 * _HALF_TAPS - 1
+"""Samples around a place, beyond the first, that its filter covers."""
+
 
 class TruePeakMeter:
     """Finds the peak of a stream; silence is assumed before its start and after its end.
@@ -34,33 +38,35 @@ class TruePeakMeter:
     def add(self, samples: np.ndarray) -> None:
         """Measure the next samples: float32[channels, n], finite, full scale +-1."""
         if self._tail is None:
-            self._tail = np.zeros((samples.shape[0], 2 * _HALF_TAPS - 1), np.float32)
+            self._tail = np.zeros((samples.shape[0], _CONTEXT), np.float32)
         self._peak = max(self._peak, float(np.abs(samples).max(initial=0.0)))
         joined = np.concatenate([self._tail, samples], axis=1)
-        self._tail = joined[:, joined.shape[1] - (2 * _HALF_TAPS - 1) :].copy()
-        for channel in joined:
-            self._scan(channel)
+        done = (joined.shape[1] - _CONTEXT) // _BLOCK * _BLOCK
+        self._tail = joined[:, done:].copy()
+        if done:
+            for channel in joined[:, : done + _CONTEXT]:
+                self._scan(channel)
 
     def finish(self) -> float:
         """Return the peak, full scale 1; 0 for digital silence."""
         if self._tail is not None:
-            self.add(np.zeros((self._tail.shape[0], 2 * _HALF_TAPS), np.float32))
+            self.add(np.zeros((self._tail.shape[0], _CONTEXT + _BLOCK), np.float32))
         return self._peak
 
     def _scan(self, channel: np.ndarray) -> None:
-        """Interpolate between all samples that have a full filter length around them."""
-        width = _BLOCK + 2 * _HALF_TAPS - 1
-        points = channel.size - (2 * _HALF_TAPS - 1)
-        rows = -(-points // _BLOCK)
-        padded = np.zeros(rows * _BLOCK + 2 * _HALF_TAPS - 1, np.float32)
-        padded[: channel.size] = channel
-        windows = np.lib.stride_tricks.sliding_window_view(padded, width)[::_BLOCK]
-        magnitudes = np.abs(padded)
-        tops = np.lib.stride_tricks.sliding_window_view(magnitudes, width)[::_BLOCK].max(axis=1)
-        chosen = windows[tops * self._reach > self._peak]
-        if chosen.size:
-            values = chosen @ self._matrix
-            self._peak = max(self._peak, float(values.max()), float(-values.min()))
+        """Interpolate whole blocks of places; each has its filter's full length around it."""
+        width = _BLOCK + _CONTEXT
+        windows = np.lib.stride_tricks.sliding_window_view(channel, width)[::_BLOCK]
+        magnitudes = np.lib.stride_tricks.sliding_window_view(np.abs(channel), width)[::_BLOCK]
+        tops = magnitudes.max(axis=1)
+        chosen = np.flatnonzero(tops * self._reach > self._peak)
+        if not chosen.size:
+            return
+        # products so small that BLAS runs each in one thread: with more, sums round otherwise
+        rows = np.zeros((-(-chosen.size // _ROWS) * _ROWS, width), np.float32)
+        rows[: chosen.size] = windows[chosen]
+        values = rows.reshape(-1, _ROWS, width) @ self._matrix
+        self._peak = max(self._peak, float(values.max()), float(-values.min()))
 
 
 def _design_filters() -> np.ndarray:

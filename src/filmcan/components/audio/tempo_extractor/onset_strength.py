@@ -31,6 +31,9 @@ octaves over 210 made patterns (clicks, tones, drums, accents, 60 to 200 bpm).""
 _FORGET_DB_PER_SEC = 3.0
 """How fast that maximum falls when the sound gets quieter."""
 
+_ROWS = 8
+"""Frames per matrix product."""
+
 
 class OnsetStrength:
     """Turns chunks of mono sound into onset strength.
@@ -60,7 +63,7 @@ class OnsetStrength:
             return
         frames = np.lib.stride_tricks.sliding_window_view(joined, FRAME_SAMPLES)[::HOP_SAMPLES]
         spectrum = np.fft.rfft(frames * self._window, axis=1)
-        power = (np.square(spectrum.real) + np.square(spectrum.imag)) @ self._bank
+        power = self._sum_bands(np.square(spectrum.real) + np.square(spectrum.imag))
         levels = 10.0 * np.log10(np.maximum(power, 10.0 ** (_FLOOR_DB / 10.0)))
         self._compare(levels)
 
@@ -72,6 +75,17 @@ class OnsetStrength:
                 centred on sample `i * HOP_SAMPLES + FRAME_SAMPLES / 2`.
         """
         return np.concatenate(self._rises) if self._rises else np.zeros(0, np.float32)
+
+    def _sum_bands(self, power: np.ndarray) -> np.ndarray:
+        """Return float32[frames, bands] from float32[frames, bins].
+
+        In products so small that BLAS runs each in one thread: with more, sums round otherwise.
+        """
+        count, bins = power.shape
+        padded = np.zeros((-(-count // _ROWS) * _ROWS, bins), np.float32)
+        padded[:count] = power
+        products = padded.reshape(-1, _ROWS, bins) @ self._bank
+        return products.reshape(-1, _BANDS)[:count]
 
     def _compare(self, levels: np.ndarray) -> None:
         """Append the rise of each frame over the one two frames before."""

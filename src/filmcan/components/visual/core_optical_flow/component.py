@@ -15,7 +15,7 @@ import numpy as np
 
 from filmcan.components.base import Component, Inputs, Parameters, Result
 from filmcan.components.parameters import get_choice, get_int
-from filmcan.components.visual.core_optical_flow.dense_flow import PRESETS
+from filmcan.components.visual.core_optical_flow.dense_flow import PRESETS, one_thread
 from filmcan.components.visual.core_optical_flow.features import build_features
 from filmcan.components.visual.core_optical_flow.pair_motion import PairMeter, PairMotion
 from filmcan.components.visual.core_optical_flow.previews import Previews
@@ -25,6 +25,8 @@ from filmcan.media.frames import FrameRequest, FrameSample, FrameView
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from filmcan.media.frames import FrameStream
 
 FRAME_TOO_SMALL = "frame_too_small"
 
@@ -61,11 +63,15 @@ class CoreOpticalFlow(Component):
         """Measure one video; empty when no two neighbouring frames could be compared."""
         if inputs.frames is None:
             return Result(status="empty", empty_reason=VIDEO_MISSING)
-        meter = PairMeter(self._preset, inputs.frames, inputs.seed)
+        with one_thread():
+            return self._measure(inputs.frames, inputs.seed)
+
+    def _measure(self, frames: FrameStream, seed: int) -> Result:
+        meter = PairMeter(self._preset, frames, seed)
         previews = Previews(self._preview_count, self._preview_width)
         timeline = _Timeline([], [], [], [])
         pairs: list[PairMotion] = []
-        for position, sample in enumerate(inputs.frames):
+        for position, sample in enumerate(frames):
             found = meter.measure(sample)
             timeline.add(sample, flow_present=found is not None)
             if found is not None:

@@ -39,7 +39,11 @@ _LEAST_NET_PX = 0.02
 
 @dataclass(frozen=True, slots=True)
 class PairMotion:
-    """What one pair of frames measures; the fields are keys of the artifact and described there."""
+    """What one pair of frames measures.
+
+    All but the last two are keys of the artifact and described in its schema; `matched` becomes
+    `flow_matched`, and the mean displacement of all pixels per second serves the features.
+    """
 
     dt_sec: float
     motion_mean_per_sec: float

@@ -1,0 +1,157 @@
+"""Hostile files: every one is a typed error, nothing runs, nothing grows (threats B1-B3)."""
+
+from __future__ import annotations
+
+import copyreg
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from filmcan.errors import InvalidArtifactError
+from filmcan.npz.reader import open_npz
+from filmcan.npz.writer import write_npz
+from filmcan.testing.hostile_npz import CASES, MARKER, HostileCase, make_zip64
+from filmcan.testing.made_npz import make_meta_npz, wrap_pickle
+
+Reader = Callable[[bytes], object]
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_b1_b2_b3_a_hostile_file_is_refused_and_does_nothing(
+    case: HostileCase, read_everything: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidArtifactError) as caught:
+        read_everything(case.build())
+    assert caught.value.code == case.code
+    assert caught.value.where.startswith("hostile.npz")
+    assert len(str(caught.value)) < 600
+    assert not (tmp_path / MARKER).exists()
+
+
+def test_the_corpus_covers_every_bullet_at_least_twice() -> None:
+    bullets = ["b1_call", "b1_name", "b1_ext", "b1_persistent", "b1_side", "b1_early", "b1_second",
+               "b1_state", "b1_memo", "b1_length", "b1_depth", "b1_shared", "b1_cycle", "b1_integer",
+               "b1_keys", "b1_encode", "b1_shape", "b1_member", "b1_meta", "b1_json", "b2_dtype",
+               "b2_shape", "b2_size", "b2_header", "b2_member", "b3_end", "b3_zip64", "b3_local",
+               "b3_layout", "b3_method", "b3_encrypted", "b3_name", "b3_twins", "b3_bomb",
+               "b3_inflate", "b3_descriptor", "b3_crc"]  # fmt: skip
+    thin = [bullet for bullet in bullets if sum(name.startswith(bullet) for name in CASES) < 2]
+    assert thin == []
+
+
+def test_b1_a_warm_extension_cache_is_never_asked(read_everything: Reader) -> None:
+    """CPython resolves EXT opcodes from a cache that no find_class sees."""
+    copyreg.add_extension("os", "system", 4_711)
+    copyreg._extension_cache[4_711] = os.system  # type: ignore[attr-defined] - warm it
+    try:
+        payload = b"\x83\x67\x12(X\x04\x00\x00\x00truetR"
+        with pytest.raises(InvalidArtifactError, match="EXT2"):
+            read_everything(make_meta_npz(wrap_pickle(payload)))
+    finally:
+        copyreg.remove_extension("os", "system", 4_711)
+
+
+def test_b3_an_honest_zip64_archive_is_read() -> None:
+    with open_npz(make_zip64()) as npz:
+        npz.check()
+        assert npz.keys() == ("a", "b")
+
+
+_CHILD = """
+import json, resource, sys, time
+from pathlib import Path
+from filmcan.errors import InvalidArtifactError
+from filmcan.npz.reader import open_npz
+
+def read(data):
+    with open_npz(data) as npz:
+        npz.check()
+        [npz.read(key) for key in npz]
+        npz.read_meta_object()
+        npz.read_meta()
+
+folder = Path(sys.argv[1])
+names = sys.argv[3].split(",")
+contents = {name: (folder / name).read_bytes() for name in names}
+read((folder / "benign").read_bytes())   # whatever is loaded lazily is loaded now
+pages = int(Path("/proc/self/statm").read_text().split()[0])
+limit = pages * resource.getpagesize() + int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+events, found = [], {}
+armed = False
+def hook(event, arguments):
+    if armed and event.split(".")[0] in {"import", "open", "exec", "compile", "subprocess", "os",
+                                         "pickle", "marshal", "socket", "ctypes", "code"}:
+        events.append(event)
+sys.addaudithook(hook)
+armed = True
+import colorsys  # the hook works
+armed = False
+assert "import" in events
+events.clear()
+for name, data in contents.items():
+    started = time.process_time()
+    armed = True
+    try:
+        read(data)
+    except InvalidArtifactError as error:
+        code = error.code
+    except BaseException as error:
+        code = repr(error)
+    else:
+        code = "accepted"
+    armed = False
+    found[name] = [code, round(time.process_time() - started, 2)]
+print(json.dumps([found, sorted(set(events))]))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
+def test_b1_the_whole_corpus_stays_within_512_mib_and_5_s_and_imports_nothing(
+    tmp_path: Path, typical_arrays, typical_meta
+) -> None:
+    with (tmp_path / "benign").open("x+b") as file:
+        write_npz(file, typical_arrays, typical_meta)
+    for name, case in CASES.items():
+        (tmp_path / name).write_bytes(case.build())
+    found = subprocess.run(
+        [sys.executable, "-c", _CHILD, str(tmp_path), str(512 << 20), ",".join(CASES)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    results, events = json.loads(found.stdout)
+    assert {name: code for name, (code, _) in results.items()} == {
+        name: case.code for name, case in CASES.items()
+    }
+    assert max(seconds for _, seconds in results.values()) < 5
+    assert events == []
+    assert not (tmp_path / MARKER).exists()
+
+
+def test_refusing_leaves_no_open_file_behind(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    path.write_bytes(b"PK\x03\x04" + bytes(100))
+    before = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else 0
+    for _ in range(20):
+        with pytest.raises(InvalidArtifactError, match=r"a\.npz"):
+            open_npz(path)
+    after = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else 0
+    assert after == before
+
+
+def test_b2_numpy_itself_accepts_what_the_strict_reader_refuses() -> None:
+    """The refusals are decisions, not mistakes: numpy reads this header, its text evaluated."""
+    data = CASES["b2_dtype_void"].build()
+    with np.load(io.BytesIO(data)) as npz:
+        assert npz["a"].dtype.kind == "V"
