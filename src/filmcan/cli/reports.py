@@ -274,7 +274,7 @@ def _print_artifact(view: dict[str, object], features: list[dict[str, object]]) 
                 str(row["key"]),
                 f"{row['dtype']}{row['shape']}",
                 str(row["unit"]),
-                str(row["description"]),
+                str(row["description"]).partition(". ")[0],
             )
             for row in cast("list[dict[str, object]]", view["keys"])
         ],

@@ -44,6 +44,7 @@ class StreamDecoder:
     thread an error shows at its own packet and nothing else is lost.
 
     Attributes:
+        threads: Decoder threads.
         failed_packets: How many packets did not decode so far.
         has_ended: True when the stream was decoded to its end.
         tick_sec: Seconds of one unit of a frame's `pts`; known once a frame came.
@@ -63,7 +64,7 @@ class StreamDecoder:
         self._source = source
         self._stream_index = stream_index
         self._limits = limits
-        self._threads = threads
+        self.threads = threads
         self.failed_packets = 0
         self.has_ended = False
         self.tick_sec = Fraction(1)
@@ -83,7 +84,7 @@ class StreamDecoder:
             self.tick_sec = stream.time_base or self.tick_sec
             codec = stream.codec_context
             codec.thread_type = ThreadType.FRAME
-            codec.thread_count = self._threads
+            codec.thread_count = self.threads
             codec.options = {"max_pixels": str(self._limits.max_pixels)}
             with closing(read_packets(container, stream)) as packets:
                 for number, packet in enumerate(packets):

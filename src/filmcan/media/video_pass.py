@@ -147,20 +147,58 @@ class VideoPass:
         selector: FrameSelector[VideoFrame] = FrameSelector(scan, task.sampling)
         decoder = self._open_decoder(task.decode_threads)
         for frame in decoder.frames(self._is_over):
+            if self._shows_damage(frame, decoder):
+                break
             self._take(frame, selector, damaged=decoder.failed_packets > 0)
             if task.is_still_picture:
                 break  # what follows in a picture file is a thumbnail or a second view
-        damaged = decoder.failed_packets > 0
-        self.is_complete = decoder.has_ended or task.is_still_picture
-        if decoder.has_ended:
-            damaged |= self._decode_tail(scan, selector)
+        if self._must_go_on_alone(decoder, scan, selector):
+            decoder = self._decode_rest(scan, selector)
+        self.is_complete = decoder.has_ended or (task.is_still_picture and self.decoded > 0)
         if self.is_complete:
             if selector.first_tick is None and scan.ticks:
                 self._zero.settle(scan.ticks[0] * scan.tick_sec)
-            self._emit(selector.end(damaged=damaged), selector)
+            self._emit(selector.end(damaged=decoder.failed_packets > 0), selector)
             self._report(1.0)
         self.failed = selector.lost
         self._add_notes(scan, selector)
+
+    def _shows_damage(self, frame: Frame, decoder: StreamDecoder) -> bool:
+        """Return True at the first sign that several threads must not go on."""
+        return decoder.threads > 1 and (decoder.failed_packets > 0 or frame.is_corrupt)
+
+    def _must_go_on_alone(
+        self, decoder: StreamDecoder, scan: PacketScan, selector: FrameSelector[VideoFrame]
+    ) -> bool:
+        if decoder.threads == 1 or self._is_over():
+            return False
+        if self._task.is_still_picture:
+            return self.decoded == 0
+        last = selector.last_tick
+        tail_is_missing = scan.is_stamped and (last is None or last < scan.last_packet_tick)
+        return not decoder.has_ended or decoder.failed_packets > 0 or tail_is_missing
+
+    def _decode_rest(
+        self, scan: PacketScan, selector: FrameSelector[VideoFrame]
+    ) -> StreamDecoder:
+        """Decode what is left from the last good frame on, with one thread.
+
+        Several threads patch damage over in another way than one does, and lose frames at the
+        end (see `StreamDecoder`); but their number must not change what is measured. What
+        remains is that frames shown before a damaged one but coded after it, at most a few, are
+        patched over already when the damage shows.
+        """
+        decoder = self._open_decoder(threads=1)
+        last, known = selector.last_tick, selector.decoded
+        restart = 0 if last is None or not scan.is_stamped else scan.find_restart(last)
+        for number, frame in enumerate(decoder.frames(self._is_over, restart)):
+            if scan.is_stamped:
+                is_new = last is None or frame.pts is None or frame.pts > last
+            else:
+                is_new = number >= known
+            if is_new:
+                self._take(frame, selector, damaged=decoder.failed_packets > 0)
+        return decoder
 
     def _decode_first(self) -> None:
         """Decode as far as the first frame, for its time."""
@@ -169,26 +207,6 @@ class VideoPass:
             self._state.mark_decoded()
             self._zero.settle((frame.pts or 0) * decoder.tick_sec)
             return
-
-    def _decode_tail(self, scan: PacketScan, selector: FrameSelector[VideoFrame]) -> bool:
-        """Decode the end again with one thread when frames of it are missing.
-
-        Several threads lose frames at the end that one does not (see `StreamDecoder`), and the
-        number of threads must not change what is measured.
-
-        Returns:
-            True when that met a decode error.
-        """
-        last = selector.last_tick
-        if not scan.is_stamped or self._task.decode_threads == 1 or last is None:
-            return False
-        if last >= scan.last_packet_tick:
-            return False
-        decoder = self._open_decoder(threads=1)
-        for frame in decoder.frames(self._is_over, scan.find_restart(last)):
-            if frame.pts is not None and frame.pts > last:
-                self._take(frame, selector, damaged=decoder.failed_packets > 0)
-        return decoder.failed_packets > 0
 
     def _is_over(self) -> bool:
         """Return True when the pass was stopped or no component wants another frame."""

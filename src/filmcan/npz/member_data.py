@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from filmcan.npz.bulk import read_bulk
-from filmcan.npz.crc import combine, crc32
+from filmcan.npz.crc import crc32
 from filmcan.npz.dtypes import check_text
 from filmcan.npz.inflate import Inflater
 from filmcan.npz.limits import ReadLimits
@@ -22,7 +22,17 @@ from filmcan.npz.source import (
     LocalSource,
     MemorySource,
     read_exactly,
-    read_into,
+)
+from filmcan.npz.stored_array import (
+    allocate,
+    finish,
+    lay_out,
+    map_stored,
+    plan_rows,
+    read_stored,
+    read_stored_rows,
+    take_step,
+    view_bytes,
 )
 from filmcan.npz.zip_directory import Directory, Member
 from filmcan.npz.zip_member import check_descriptor, find_header_size, parse_local
@@ -84,38 +94,31 @@ class MemberData:
                 _check_crc(member, crc32(content))
             return decode_object(content[header.header_size :], header.shape, self._limits)
         if not header.items:
-            return _allocate(header)
-        flat = np.frombuffer(content, header.dtype, -1, header.header_size)
-        return _check_array(_lay_out(flat.copy(), header))
+            return np.empty(header.shape, header.dtype)
+        flat = np.frombuffer(content, header.dtype, -1, header.header_size).copy()
+        if header.dtype.kind == "U":
+            check_text(flat)
+        return lay_out(flat, header)
 
     def read_rows(self, member: Member, rows: slice) -> np.ndarray:
         """Return a slice along the first axis; no CRC is checked, except of an object array."""
         header, offset, stream = self._open(member)
-        if not header.shape:
-            raise refuse("no_rows", "a 0-d array has no rows")
-        if header.is_object or (header.fortran and len(header.shape) > 1):
-            whole = self.map_array(member, verify=False)
-            return whole[rows].copy(order="K")
-        wanted = range(*rows.indices(header.shape[0]))
-        if not wanted or not header.items:
-            return np.empty((len(wanted), *header.shape[1:]), header.dtype)
-        first, last = min(wanted[0], wanted[-1]), max(wanted[0], wanted[-1])
-        row_bytes = header.dtype.itemsize * header.items // header.shape[0]
-        array = _allocate(header._replace(shape=(last - first + 1, *header.shape[1:])))
-        if stream is None:
-            read_into(self._source, offset + first * row_bytes, _view(array))
-        else:
-            stream.skip(first * row_bytes)
-            stream.read_into(_view(array))
-        return array if wanted.step == 1 else array[:: wanted.step].copy()
+        if stream is None and not header.is_object:
+            return read_stored_rows(self._source, header, offset, rows)
+        plan = plan_rows(header, rows)
+        if plan is None or stream is None or header.is_object:
+            return self.read_array(member, verify=True)[rows].copy(order="K")
+        array = allocate(plan.span)
+        stream.skip(plan.start)
+        stream.read_into(view_bytes(array))
+        return take_step(array, plan.step)
 
     def map_array(self, member: Member, *, verify: bool) -> np.ndarray:
         """Return a read-only view of a stored array; `verify` reads and checks it instead."""
         header, offset, stream = self._open(member)
-        mappable = stream is None and header.items and not header.is_object
-        if mappable and not verify and isinstance(self._source, LocalSource):
-            view = self._source.find_view(offset, header.items * header.dtype.itemsize)
-            return _lay_out(np.frombuffer(view, header.dtype), header)
+        local = isinstance(self._source, LocalSource)
+        if local and stream is None and not header.is_object and not verify:
+            return map_stored(self._source, header, offset)
         array = self.read_array(member, verify=True)
         array.flags.writeable = False
         return array
@@ -185,46 +188,18 @@ class MemberData:
             return decode_object(
                 self.read_content(member, limit)[1], header.shape, self._limits
             )
-        array = _allocate(header)
-        view = _view(array)
-        if stream is not None:
-            stream.read_into(view)
-            stream.finish()
-            crc = stream.crc
+        if stream is None:
+            array, crc = read_stored(self._source, header, offset, verify=verify)
         else:
-            crc = read_bulk(self._source, offset, len(view), view, verify=verify)
-            if verify:
-                start = offset - header.header_size
-                head = read_exactly(self._source, start, header.header_size)
-                crc = combine(crc32(head), crc, len(view))
+            array = allocate(header)
+            stream.read_into(view_bytes(array))
+            stream.finish()
+            array, crc = finish(array, header), stream.crc
         if verify:
             _check_crc(member, crc)
-        return _check_array(array.T if header.fortran else array)
+        return array
 
 
 def _check_crc(member: Member, crc: int) -> None:
     if crc != member.crc:
         raise refuse("crc_mismatch", f"CRC {crc:08x}, the directory says {member.crc:08x}: damaged")
-
-
-def _check_array(array: np.ndarray) -> np.ndarray:
-    if array.dtype.kind == "U":
-        check_text(array)
-    return array
-
-
-def _lay_out(flat: np.ndarray, header: NpyHeader) -> np.ndarray:
-    """Return a flat array in its header's shape and order."""
-    return flat.reshape(header.shape[::-1]).T if header.fortran else flat.reshape(header.shape)
-
-
-def _allocate(header: NpyHeader) -> np.ndarray:
-    """Return an array for the data as they are stored: axes reversed for Fortran order."""
-    return np.empty(header.shape[::-1] if header.fortran else header.shape, header.dtype)
-
-
-def _view(array: np.ndarray) -> memoryview:
-    """Return the bytes of a fresh array."""
-    if not array.size:
-        return memoryview(bytearray())
-    return array.reshape(-1).view(np.uint8).data

@@ -36,7 +36,8 @@ ENGLISH = (
     "Answering your questions", "A full tour of the city", "Kids sang a song about their mom",
     "Please make another episode!", "Very useful, thank you so much",
     "Watching it for the third time", "Who came here after the news?",
-    "The sound is bad, I can't hear anything", "Grandma bakes pies", "Ice fishing on the lake", "Learning Russian from scratch in ten days",
+    "The sound is bad, I can't hear anything", "Grandma bakes pies", "Ice fishing on the lake",
+    "Learning Russian from scratch in ten days",
 )  # fmt: skip
 OTHERS = (
     ("uk", "Ранкова зарядка для всієї родини"), ("uk", "Чому коти бояться огірків"),

@@ -11,11 +11,11 @@ import numpy as np
 from filmcan.components.text.text_processor.language import find_language
 from filmcan.components.text.text_processor.measures import contains_question
 from filmcan.components.text.text_processor.tokens import (
-    EMOJI,
     build_tokens,
     clean_text,
     count_graphemes,
     cut_text,
+    find_emoji,
 )
 from filmcan.media.document import Comment, parse_time
 
@@ -58,7 +58,7 @@ def measure_comments(
         distinct.add(" ".join(text.casefold().split()))
         shares["question"] += contains_question(tokens.running)
         shares["exclamation"] += "!" in tokens.running
-        shares["emoji"] += not text.isascii() and EMOJI.search(text) is not None
+        shares["emoji"] += bool(find_emoji(text))
         for kind in ("url", "timestamp", "mention"):
             shares[kind] += tokens.marks[kind] > 0
         if place in sample:

@@ -19,11 +19,11 @@ from filmcan.components.text.text_processor.readability import (
     score_grade,
 )
 from filmcan.components.text.text_processor.tokens import (
-    EMOJI,
     Tokens,
     count_graphemes,
     count_numbers,
     count_sentences,
+    find_emoji,
     fold_word,
 )
 
@@ -70,7 +70,7 @@ def measure_text(
     chars = count_graphemes(tokens.text)
     sentences = count_sentences(running, newline_ends=newline_ends)
     folded = _fold_forms(tokens.forms)
-    emoji = Counter(EMOJI.findall(tokens.text)) if not tokens.text.isascii() else Counter()
+    emoji = Counter(find_emoji(tokens.text))
     letters = _count_letters(tokens.forms)
     ease, grade = _score_reading(tokens.forms, language, sentences)
     return {

@@ -48,7 +48,8 @@ _MARKS = regex.compile(
 )
 MARK_KINDS = ("url", "email", "hashtag", "mention", "timestamp")
 
-# A stretch without blanks that may hold a mark; the expression above is too dear for every word.
+# Most texts hold no mark, and most words of the others: two cheap looks before the dear one.
+_HINT = re.compile(r"[@#/:]|\.\w")
 _MARKED = regex.compile(r"(?<!\S)\S*?(?:[@#/:]|\.\w)\S*+")
 
 # Ideographs and hiragana are words of one character each; other letters, marks and digits run on,
@@ -81,7 +82,7 @@ _ABBREVIATIONS = frozenset({
 
 # Source: Unicode Technical Standard 51, ED-14 to ED-17: presentation sequences, keycaps, flags,
 # modifier, tag and joiner sequences.
-EMOJI = regex.compile(
+_EMOJI = regex.compile(
     r"""(?xV1)
     \p{RI}\p{RI}
     |[0-9\#*]\uFE0F?\u20E3
@@ -93,6 +94,10 @@ EMOJI = regex.compile(
                 |\p{Emoji}\uFE0F
                 |[\p{Extended_Pictographic}\p{Emoji_Presentation}]))*+
     """
+)
+# Every emoji has a character of these blocks, the variation selector or the keycap.
+_EMOJI_HINT = re.compile(
+    r"[\u20e3\u2190-\u27ff\u2900-\u2bff\u3030-\u3299\ufe0f\U0001f000-\U0001faff]"
 )
 
 
@@ -151,7 +156,9 @@ def build_tokens(text: str) -> Tokens:
         marks[kind] += 1
         return " "
 
-    running = _MARKED.sub(lambda stretch: _MARKS.sub(cut, stretch[0]), text)
+    running = text
+    if _HINT.search(text):
+        running = _MARKED.sub(lambda stretch: _MARKS.sub(cut, stretch[0]), text)
     words = find_words(running)
     return Tokens(text, running, words, Counter(words), marks)
 
@@ -187,6 +194,15 @@ def count_graphemes(text: str) -> int:
         stretch = match[0]
         count += sum(1 for _ in _CLUSTER.finditer(stretch)) - len(stretch)
     return count
+
+
+def find_emoji(text: str) -> list[str]:
+    """Return all emoji of a text: a flag, a family, a keycap or a skin tone is one.
+
+    A character that is shown as text by default, such as a plain heart, needs its variation
+    selector to be one.
+    """
+    return _EMOJI.findall(text) if _EMOJI_HINT.search(text) else []
 
 
 def count_numbers(running: str) -> int:
