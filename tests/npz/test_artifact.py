@@ -18,7 +18,7 @@ from filmcan.testing.made_npz import make_npy, make_npz
 
 
 @pytest.fixture
-def path(tmp_path: Path, typical_arrays, typical_meta) -> Path:
+def path(tmp_path: Path, typical_arrays: dict[str, Any], typical_meta: dict[str, Any]) -> Path:
     """Return an artifact in a file."""
     path = tmp_path / "core_face_landmarks.0123456789ab.npz"
     with path.open("x+b") as file:
@@ -32,7 +32,9 @@ def _open(arrays: dict[str, Any], meta: dict[str, object]) -> Artifact:
     return open_artifact(file.getvalue())
 
 
-def test_it_shows_meta_status_features_and_keys(path: Path, typical_arrays, typical_meta) -> None:
+def test_it_shows_meta_status_features_and_keys(
+    path: Path, typical_arrays: dict[str, Any], typical_meta: dict[str, Any]
+) -> None:
     with filmcan.open_artifact(path) as artifact:
         assert isinstance(artifact, filmcan.Artifact)
         assert artifact.meta == typical_meta
@@ -47,7 +49,9 @@ def test_it_shows_meta_status_features_and_keys(path: Path, typical_arrays, typi
         assert (artifact.path, artifact.name) == (path, path.name)
 
 
-def test_it_reads_arrays_whole_by_rows_and_mapped(path: Path, typical_arrays) -> None:
+def test_it_reads_arrays_whole_by_rows_and_mapped(
+    path: Path, typical_arrays: dict[str, Any]
+) -> None:
     artifact = open_artifact(str(path))
     expected = typical_arrays["frame_embeddings"]
     assert np.array_equal(artifact["frame_embeddings"], expected)
@@ -74,7 +78,10 @@ def test_its_picture_is_one_line(path: Path) -> None:
         f"<Artifact {path.name}: core_face_landmarks, ok, 9 keys, {size} bytes>"
     )
     bare = open_artifact(make_npz({"a": make_npy(np.zeros(1))}))
-    assert repr(bare) == f"<Artifact memory: unreadable meta: meta_missing, 1 keys, {bare.npz.size_bytes} bytes>"
+    assert (
+        repr(bare)
+        == f"<Artifact memory: unreadable meta: meta_missing, 1 keys, {bare.npz.size_bytes} bytes>"
+    )
 
 
 def test_an_empty_artifact_says_why() -> None:

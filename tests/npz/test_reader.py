@@ -11,13 +11,14 @@ import sys
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from filmcan.errors import InvalidArtifactError, NotFoundError
-from filmcan.npz import bulk, member_data, zip_format
+from filmcan.npz import bulk, dtypes, stored_array, zip_format
 from filmcan.npz.limits import ReadLimits
 from filmcan.npz.npy_header import build_header
 from filmcan.npz.reader import NpzReader, open_npz, read_meta
@@ -64,7 +65,7 @@ def compressed_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=["file", "bytes", "ranges", "compressed"])
 def any_wide(
-    request: pytest.FixtureRequest, wide_path: Path, compressed_path: Path, counting_source
+    request: pytest.FixtureRequest, wide_path: Path, compressed_path: Path, counting_source: Any
 ) -> NpzReader:
     """Return the same arrays from each kind of source, stored and compressed."""
     if request.param == "file":
@@ -151,7 +152,7 @@ def test_a_reader_without_a_second_thread_gives_the_same(
 
 
 def test_dtype_and_shape_come_from_the_header_alone(
-    wide_path: Path, counting_source, compressed_path: Path
+    wide_path: Path, counting_source: Any, compressed_path: Path
 ) -> None:
     source = counting_source(wide_path.read_bytes())
     npz = open_npz(source)
@@ -164,7 +165,10 @@ def test_dtype_and_shape_come_from_the_header_alone(
 
 
 def test_c4_meta_takes_one_read_of_the_tail(
-    typical_arrays, typical_meta, wide_path: Path, counting_source
+    typical_arrays: dict[str, Any],
+    typical_meta: dict[str, Any],
+    wide_path: Path,
+    counting_source: Any,
 ) -> None:
     for data in (_write(typical_arrays, typical_meta), wide_path.read_bytes()):
         source = counting_source(data)
@@ -176,7 +180,7 @@ def test_c4_meta_takes_one_read_of_the_tail(
     assert read_meta(_write(typical_arrays, typical_meta)) == typical_meta
 
 
-def test_five_rows_take_a_few_small_reads(wide_path: Path, counting_source) -> None:
+def test_five_rows_take_a_few_small_reads(wide_path: Path, counting_source: Any) -> None:
     source = counting_source(wide_path.read_bytes())
     npz = open_npz(source)
     npz.read("wide", slice(4_000, 4_005))
@@ -184,7 +188,7 @@ def test_five_rows_take_a_few_small_reads(wide_path: Path, counting_source) -> N
     assert source.reads[1][1] < 1_024
 
 
-def test_a_large_directory_is_read_whole(counting_source) -> None:
+def test_a_large_directory_is_read_whole(counting_source: Any) -> None:
     keys = {f"{'k' * 100}{i}": np.array(i) for i in range(400)}
     source = counting_source(_write(keys))
     npz = open_npz(source)
@@ -207,7 +211,9 @@ def test_its_picture_names_the_file(wide_path: Path) -> None:
 
 def test_an_absent_key_names_what_is_near() -> None:
     npz = open_npz(_write({"frame_embeddings": np.zeros(1), "times_sec": np.zeros(1)}))
-    with pytest.raises(NotFoundError, match="frame_embedding'.*Near it: frame_embeddings") as caught:
+    with pytest.raises(
+        NotFoundError, match=r"frame_embedding'.*Near it: frame_embeddings"
+    ) as caught:
         npz.read("frame_embedding")
     assert isinstance(caught.value, LookupError)
     with pytest.raises(NotFoundError, match="There are: frame_embeddings, meta, meta_json"):
@@ -239,7 +245,7 @@ def test_an_absent_key_names_what_is_near() -> None:
 )
 @pytest.mark.parametrize("kind", ["stored", "deflated", "streamed", "ranges"])
 def test_foreign_arrays_read_as_numpy_reads_them(
-    array: np.ndarray, kind: str, counting_source
+    array: np.ndarray, kind: str, counting_source: Any
 ) -> None:
     source: Any = make_npz({"a": make_npy(array)}, method=DEFLATED * (kind == "deflated"))
     if kind == "streamed":
@@ -276,8 +282,8 @@ def test_rows_of_a_0d_array_are_refused() -> None:
 )
 def test_headers_of_other_writers_are_read(header: str, major: int) -> None:
     data = make_npz({"a": make_raw_npy(header, b"\x01\x00\x02\x00", major=major)})
-    for npz in (open_npz(data), open_npz(make_npz({"a": make_raw_npy(header, bytes(4), major=major)},
-                                                  method=DEFLATED))):  # fmt: skip
+    deflated = make_npz({"a": make_raw_npy(header, bytes(4), major=major)}, method=DEFLATED)
+    for npz in (open_npz(data), open_npz(deflated)):
         assert npz.shape("a") == (2,)
         assert npz["a"].dtype == np.int16
     assert open_npz(data)["a"].tolist() == [1, 2]
@@ -310,6 +316,25 @@ def test_b3_data_descriptors_of_every_form_are_normal(
     npz.check()
     assert npz["a"].tolist() == list(range(size))
     assert npz.read("a", slice(1, 3)).tolist() == [1, 2]
+
+
+def test_b3_a_stream_that_ends_in_an_empty_block_is_read() -> None:
+    content = make_npy(np.arange(9))
+    stream = zlib.compressobj(6, zlib.DEFLATED, -15)
+    payload = stream.compress(content) + stream.flush(zlib.Z_FULL_FLUSH)
+    payload += stream.flush(zlib.Z_FULL_FLUSH) + stream.flush()
+    npz = open_npz(make_zip(Entry(b"a.npy", content, method=DEFLATED, payload=payload)))
+    npz.check()
+    assert npz["a"].tolist() == list(range(9))
+
+
+def test_b2_a_type_this_platform_lacks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: str) -> None:
+        raise TypeError
+
+    monkeypatch.setattr(dtypes, "np", SimpleNamespace(dtype=refuse))
+    with pytest.raises(InvalidArtifactError, match="this platform has no element type '<c32'"):
+        dtypes.parse_dtype("<c32")
 
 
 def test_b3_compression_of_zeros_is_honest(tmp_path: Path) -> None:
@@ -440,7 +465,7 @@ def test_the_limit_of_inflating_is_configurable_too(compressed_path: Path) -> No
         open_npz(compressed_path, ReadLimits(max_inflated_bytes=1 << 20))
 
 
-def test_a_large_object_member_beyond_its_limit_is_refused_unread(counting_source) -> None:
+def test_a_large_object_member_beyond_its_limit_is_refused_unread(counting_source: Any) -> None:
     names = np.array(["x" * 1_000_000], dtype=object)
     source = counting_source(make_npz({"o": make_npy(names)}))
     npz = open_npz(source, ReadLimits(max_object_bytes=100_000))
@@ -487,7 +512,7 @@ def test_memory_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -
         raise MemoryError
 
     npz = open_npz(_write({"a": np.zeros(100_000)}))
-    monkeypatch.setattr(member_data, "_allocate", refuse)
+    monkeypatch.setattr(stored_array, "allocate", refuse)
     with pytest.raises(InvalidArtifactError) as caught:
         npz.read("a")
     assert (caught.value.code, caught.value.where) == ("out_of_memory", "memory: a")
@@ -506,13 +531,18 @@ _LIGHT = "import filmcan, sys; sys.exit('numpy' in sys.modules)"
 
 
 def test_the_facade_loads_no_numpy() -> None:
-    subprocess.run([sys.executable, "-c", _LIGHT], check=True, env={**os.environ,
-                   "PYTHONPATH": os.pathsep.join(sys.path)})  # fmt: skip
+    subprocess.run(
+        [sys.executable, "-c", _LIGHT],
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
 
 
 @pytest.mark.parametrize("writer", ["savez", "savez_compressed", "streamed", "protocols"])
 @pytest.mark.parametrize("version", ["1.26.4", "2.4.6"])
-def test_p16_files_of_numpy_1_and_2_are_read(golden_folder: Path, version: str, writer: str) -> None:
+def test_p16_files_of_numpy_1_and_2_are_read(
+    golden_folder: Path, version: str, writer: str
+) -> None:
     script = runpy.run_path(str(golden_folder / "make_golden.py"))
     with open_npz(golden_folder / f"numpy-{version}-{writer}.npz") as npz:
         npz.check()

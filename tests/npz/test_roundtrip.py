@@ -107,7 +107,9 @@ def _in_array(value: object) -> np.ndarray:
 @given(value=_VALUES)
 def test_any_value_comes_back_from_its_encoding(value: object) -> None:
     data = encode_object(value)
-    expected = value if isinstance(value, np.ndarray) and value.dtype == object else _in_array(value)
+    expected = (
+        value if isinstance(value, np.ndarray) and value.dtype == object else _in_array(value)
+    )
     assert find_difference(decode_object(data, expected.shape, DEFAULT_LIMITS), expected) is None
     assert find_difference(pickle.loads(data), expected) is None  # noqa: S301 - our own bytes
 
@@ -133,6 +135,22 @@ def test_what_numpy_pickles_is_decoded_at_every_protocol(value: object, protocol
 def test_object_arrays_keep_shape_and_items(array: np.ndarray, protocol: int | None) -> None:
     data = encode_object(array) if protocol is None else pickle.dumps(array, protocol=protocol)
     assert find_difference(decode_object(data, array.shape, DEFAULT_LIMITS), array) is None
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_every_width_of_memo_and_length_is_decoded(protocol: int) -> None:
+    words = [f"word {i}" for i in range(300)]
+    value = [
+        words,
+        words[::-1],
+        "x" * 300,
+        b"x" * 70_000,
+        np.timedelta64(5),
+        np.timedelta64(7, "25s"),
+    ]
+    data = pickle.dumps(_in_array(value), protocol=protocol)
+    assert find_difference(decode_object(data, (), DEFAULT_LIMITS), _in_array(value)) is None
+    assert decode_object(encode_object(value[:4]), (), DEFAULT_LIMITS).item() == value[:4]
 
 
 def test_shared_values_are_written_out_each_time() -> None:

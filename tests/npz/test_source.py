@@ -8,6 +8,7 @@ import os
 import socket
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,10 +33,15 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def test_files_and_memory_are_sources(path: Path, counting_source) -> None:
+def test_files_and_memory_are_sources(path: Path, counting_source: Any) -> None:
     data = path.read_bytes()
-    for opened in (open_source(path), open_source(str(path)), open_source(data),
-                   open_source(memoryview(data)), open_source(counting_source(data))):  # fmt: skip
+    for opened in (
+        open_source(path),
+        open_source(str(path)),
+        open_source(data),
+        open_source(memoryview(data)),
+        open_source(counting_source(data)),
+    ):
         assert isinstance(opened, ByteSource)
         assert opened.size == 100
         assert bytes(opened.read_at(10, 5)) == data[10:15]
@@ -50,7 +56,7 @@ def test_files_and_memory_are_sources(path: Path, counting_source) -> None:
 
 
 def test_ranges_are_asked_for_in_bounded_pieces(
-    counting_source, monkeypatch: pytest.MonkeyPatch
+    counting_source: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(source, "RANGE_BYTES", 30)
     counted = counting_source(bytes(range(100)))
@@ -69,8 +75,14 @@ def test_views_of_files_and_memory_are_read_only(path: Path) -> None:
 
 def test_an_absent_file_is_not_found(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    for missing in (tmp_path / "a.npz", tmp_path / "a" / "b.npz", tmp_path / ("a" * 300),
-                    tmp_path / "loop", "nul\0.npz", "lone\ud800.npz"):  # fmt: skip
+    for missing in (
+        tmp_path / "a.npz",
+        tmp_path / "a" / "b.npz",
+        tmp_path / ("a" * 300),
+        tmp_path / "loop",
+        "nul\0.npz",
+        "lone\ud800.npz",
+    ):
         with pytest.raises(NotFoundError) as caught:
             open_file(missing)
         assert str(tmp_path) not in str(caught.value)

@@ -12,6 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from filmcan.contract.model_used import ModelUsed
+from filmcan.models.execution import Execution
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -23,19 +26,6 @@ if TYPE_CHECKING:
 
 Parameters = Mapping[str, object]
 """A component's section of the resolved profile, without `enabled` and `required`."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelUsed:
-    """One row of `models_used` (C4.3): what network produced numbers, and on what."""
-
-    model_name: str
-    model_version: str
-    weights_digest: str
-    runtime: str
-    engine: str
-    precision: str
-    device: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +62,7 @@ class Inputs:
             audio stream that decodes.
         text: Document, side-cars and subtitles, for components of kind text.
         seed: Seed for anything random.
+        execution: Device and threads for networks.
     """
 
     probe: Probe
@@ -79,6 +70,7 @@ class Inputs:
     sound: SoundStream | None
     text: TextSources | None
     seed: int
+    execution: Execution = field(default_factory=Execution)
 
 
 class Component(ABC):

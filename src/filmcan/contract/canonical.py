@@ -14,7 +14,7 @@ from typing import NoReturn
 MAX_DEPTH = 64
 MAX_INTEGER_DIGITS = 4_000
 
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"')
 _BRACKETS = re.compile(r"[\[\]{}]")
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 

@@ -198,8 +198,9 @@ def _scan_unstamped(packets: _Packets, rate_hz: Fraction) -> PacketScan:
 
 
 def _find_rate(stream: VideoStream) -> Fraction:
-    for rate in (stream.average_rate, stream.guessed_rate):
-        if rate is not None and 0 < rate < _CLOCK_RATE_HZ:
+    # The coded stream's own word first: of a raw file the demuxer knows none and says 25.
+    for rate in (stream.codec_context.framerate, stream.average_rate, stream.guessed_rate):
+        if rate and 0 < rate < _CLOCK_RATE_HZ:
             return Fraction(rate)
     return DEFAULT_RATE_HZ
 

@@ -2,8 +2,9 @@
 
 Times come from counting samples, from the first one on: containers round the time of each packet.
 Only where the container's time runs ahead of the count by more than 10 ms, and by more than half
-a packet, is sound missing (a lost packet, a hole in the recording); there a new stretch begins at
-the container's time. Missing sound is not filled with silence, and time never runs backwards.
+the longest packet so far, is sound missing (a lost packet, a hole in the recording); there a new
+stretch begins at the container's time. Missing sound is not filled with silence, and time never
+runs backwards.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 GAP_SEC = Fraction(1, 100)
 """Half a packet of the shortest common kind (20 ms), and ten times what Matroska's millisecond
-times are off by. Vorbis in Ogg starts up to half a packet off: hence the share of a packet."""
+times are off by. Vorbis in Ogg is off by up to 0.44 of its long packets wherever it changes to
+short ones: hence the share of a packet."""
 
 BLOCK_SAMPLES = 16384
 """A block is handed on once it has this many samples: larger than a packet, to spare handovers."""
@@ -42,6 +44,7 @@ class SoundClock:
     def __init__(self) -> None:
         """Begin before the first sample."""
         self._next: Fraction | None = None
+        self._longest = Fraction(0)
         self.gaps = 0
 
     def place(
@@ -56,9 +59,10 @@ class SoundClock:
         """
         start, is_new = self._next, False
         length = Fraction(samples, rate_hz)
+        self._longest = max(self._longest, length)
         if start is None:
             start, is_new = stamp_sec or Fraction(0), True
-        elif stamp_sec is not None and stamp_sec - start > max(GAP_SEC, length / 2):
+        elif stamp_sec is not None and stamp_sec - start > max(GAP_SEC, self._longest / 2):
             start, is_new = stamp_sec, True
             self.gaps += 1
         self._next = start + length

@@ -185,9 +185,7 @@ class MemberData:
         header, offset, stream = self._open(member)
         if header.is_object:
             limit = self._limits.max_object_bytes
-            return decode_object(
-                self.read_content(member, limit)[1], header.shape, self._limits
-            )
+            return decode_object(self.read_content(member, limit)[1], header.shape, self._limits)
         if stream is None:
             array, crc = read_stored(self._source, header, offset, verify=verify)
         else:

@@ -18,9 +18,7 @@ from filmcan.npz.dtypes import parse_dtype
 from filmcan.npz.npy_header import MAX_DIMS, OBJECT
 from filmcan.npz.refusal import refuse
 
-_CODE = re.compile(
-    r"b1|[iu][1248]|f(?:2|4|8|16)|c(?:8|16|32)|[mM]8|O8|O4|[SU](?:0|[1-9]\d{0,8})"
-)
+_CODE = re.compile(r"b1|[iu][1248]|f(?:2|4|8|16)|c(?:8|16|32)|[mM]8|O8|O4|[SU](?:0|[1-9]\d{0,8})")
 _UNIT = re.compile(r"[a-zA-Z]{1,7}")
 _MAX_MULTIPLE = 10**9
 

@@ -31,9 +31,7 @@ class PickleStream:
         start = self.at
         self.at = stop = start + size
         if stop > self.end:
-            raise refuse(
-                "pickle_damaged", f"{size} bytes announced, {self.end - start} are left"
-            )
+            raise refuse("pickle_damaged", f"{size} bytes announced, {self.end - start} are left")
         return self.data[start:stop]
 
     def take_number(self, width: int) -> int:

@@ -17,10 +17,10 @@ from typing import Self
 import numpy as np
 
 from filmcan.contract.canonical import JsonError, parse_json
-from filmcan.errors import InvalidArtifactError, NotFoundError
+from filmcan.errors import NotFoundError
 from filmcan.npz.limits import DEFAULT_LIMITS, ReadLimits
 from filmcan.npz.member_data import MemberData
-from filmcan.npz.refusal import over_limit, refuse
+from filmcan.npz.refusal import Place, over_limit, refuse
 from filmcan.npz.source import Buffer, ByteSource, FileSource, open_source
 from filmcan.npz.zip_directory import Member, read_directory
 
@@ -227,39 +227,8 @@ class NpzReader:
             raise over_limit("max_json_chars", f"{len(data) // 4} characters, at most {limit}")
         return _decode(data, big_endian=header.dtype.str[0] == ">")
 
-    def _placed(self, key: str) -> _Place:
-        return _Place(self, key)
-
-
-class _Place:
-    """Gives errors that pass the file's name and the key; a plain class, as reads are many."""
-
-    __slots__ = ("_key", "_reader")
-
-    def __init__(self, reader: NpzReader, key: str) -> None:
-        self._reader = reader
-        self._key = key
-
-    def __enter__(self) -> None:
-        """Watch."""
-        return
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Name the place."""
-        if error is None:
-            return
-        where = f"{self._reader.name}: {self._key}" if self._key else self._reader.name
-        if isinstance(error, InvalidArtifactError):
-            error.where = error.where or where
-        elif isinstance(error, MemoryError):
-            raise InvalidArtifactError(
-                "takes more memory than there is", code="out_of_memory", where=where
-            ) from error
+    def _placed(self, key: str) -> Place:
+        return Place(self._source, key)
 
 
 def open_npz(

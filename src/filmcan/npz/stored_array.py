@@ -74,9 +74,7 @@ def read_stored(
     return finish(array, header), crc
 
 
-def read_stored_rows(
-    source: ByteSource, header: NpyHeader, offset: int, rows: slice
-) -> np.ndarray:
+def read_stored_rows(source: ByteSource, header: NpyHeader, offset: int, rows: slice) -> np.ndarray:
     """Return rows of an array, in memory of its own; only their bytes are read where possible."""
     plan = plan_rows(header, rows)
     if plan is None:

@@ -24,7 +24,7 @@ from filmcan.npz.dtypes import check_text, normalise
 from filmcan.npz.limits import DEFAULT_LIMITS
 from filmcan.npz.npy_header import MAX_DIMS, OBJECT, build_header
 from filmcan.npz.object_encoder import encode_object
-from filmcan.npz.refusal import located, over_limit, refuse
+from filmcan.npz.refusal import Place, over_limit, refuse
 from filmcan.npz.zip_names import build_name
 
 META = "meta"
@@ -45,7 +45,7 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class Part:
     """One member's content: its array header and the bytes behind it."""
 
     key: str
@@ -54,10 +54,12 @@ class _Part:
 
     @property
     def size(self) -> int:
+        """Bytes of the member."""
         return len(self.header) + len(self.body)
 
     @property
     def crc(self) -> int:
+        """CRC of the member."""
         return crc32(self.body, crc32(self.header))
 
 
@@ -100,7 +102,7 @@ def write_npz(
     return _write_large(file, parts, members, sync)
 
 
-def _plan_parts(arrays: Mapping[str, np.ndarray], meta: Mapping[str, object]) -> list[_Part]:
+def _plan_parts(arrays: Mapping[str, np.ndarray], meta: Mapping[str, object]) -> list[Part]:
     """Return the members in their final order."""
     if {META, META_JSON} & set(arrays):
         raise refuse("zip_name", f"{META} and {META_JSON} are written from the meta")
@@ -108,13 +110,13 @@ def _plan_parts(arrays: Mapping[str, np.ndarray], meta: Mapping[str, object]) ->
         raise over_limit("max_members", f"{len(arrays)} arrays")
     if len({key.casefold() for key in arrays}) != len(arrays):
         raise refuse("zip_duplicate", "two keys differ only in case")
-    parts = [_plan_part(key, array) for key, array in arrays.items()]
+    parts = [plan_part(key, array) for key, array in arrays.items()]
     parts.sort(key=lambda part: (-part.size, part.key))
-    with located(META):
+    with Place(None, META):
         return [*parts, *_plan_meta(meta)]
 
 
-def _plan_meta(meta: Mapping[str, object]) -> tuple[_Part, _Part]:
+def _plan_meta(meta: Mapping[str, object]) -> tuple[Part, Part]:
     """Return `meta` and `meta_json`, which agree because one is parsed from the other."""
     value = np.empty((), OBJECT)
     try:
@@ -125,11 +127,16 @@ def _plan_meta(meta: Mapping[str, object]) -> tuple[_Part, _Part]:
         raise refuse("meta_invalid", f"the meta is no JSON: {error}") from error
     if len(text) > DEFAULT_LIMITS.max_json_chars:
         raise over_limit("max_json_chars", f"a meta of {len(text)} characters")
-    return _plan_object(META, value), _plan_part(META_JSON, np.array(text))
+    return _plan_object(META, value), plan_part(META_JSON, np.array(text))
 
 
-def _plan_part(key: str, array: np.ndarray) -> _Part:
-    with located(key):
+def plan_part(key: str, array: np.ndarray) -> Part:
+    """Return what is written for one array.
+
+    Raises:
+        InvalidArtifactError: It cannot be written.
+    """
+    with Place(None, key):
         if type(array) not in _ARRAYS and not isinstance(array, np.generic):
             raise refuse("not_an_array", f"expected an array, got a {type(array).__name__}")
         array = np.asarray(array)
@@ -141,16 +148,16 @@ def _plan_part(key: str, array: np.ndarray) -> _Part:
         if array.dtype.kind == "U":
             check_text(array)
         data = array.reshape(-1).view(np.uint8).data if array.size else memoryview(b"")
-        return _Part(key, build_header(array.dtype, array.shape), data)
+        return Part(key, build_header(array.dtype, array.shape), data)
 
 
-def _plan_object(key: str, array: np.ndarray) -> _Part:
-    return _Part(key, build_header(OBJECT, array.shape), memoryview(encode_object(array)))
+def _plan_object(key: str, array: np.ndarray) -> Part:
+    return Part(key, build_header(OBJECT, array.shape), memoryview(encode_object(array)))
 
 
 def _write_small(
     file: IO[bytes],
-    parts: list[_Part],
+    parts: list[Part],
     members: list[z.StoredMember],
     sync: Callable[[], None] | None,
 ) -> Written:
@@ -160,7 +167,7 @@ def _write_small(
         pieces += (z.build_local(member, crc), part.header, part.body)
     pieces.append(_build_directory(members, crcs))
     data = b"".join(pieces)
-    _write_all(file, data)
+    write_all(file, data)
     file.flush()
     if sync is not None:
         sync()
@@ -169,7 +176,7 @@ def _write_small(
 
 def _write_large(
     file: IO[bytes],
-    parts: list[_Part],
+    parts: list[Part],
     members: list[z.StoredMember],
     sync: Callable[[], None] | None,
 ) -> Written:
@@ -178,22 +185,22 @@ def _write_large(
         hashing = second.submit(lambda: _hash(parts, members, summing.result()))
         for part, member in zip(parts, members, strict=True):
             file.seek(member.data_offset)
-            _write_all(file, part.header)
-            _write_all(file, part.body)
+            write_all(file, part.header)
+            write_all(file, part.body)
         crcs = summing.result()
         for member, crc in zip(members, crcs, strict=True):
             file.seek(member.offset)
-            _write_all(file, z.build_local(member, crc))
+            write_all(file, z.build_local(member, crc))
         directory = _build_directory(members, crcs)
         file.seek(members[-1].end)
-        _write_all(file, directory)
+        write_all(file, directory)
         file.flush()
         if sync is not None:
             sync()
         return Written(members[-1].end + len(directory), hashing.result())
 
 
-def _hash(parts: list[_Part], members: list[z.StoredMember], crcs: list[int]) -> str:
+def _hash(parts: list[Part], members: list[z.StoredMember], crcs: list[int]) -> str:
     """Return the sha256 of the file, computed from memory."""
     digest = hashlib.sha256()
     for part, member, crc in zip(parts, members, crcs, strict=True):
@@ -209,8 +216,12 @@ def _build_directory(members: list[z.StoredMember], crcs: list[int]) -> bytes:
     return records + z.build_end(len(members), members[-1].end, len(records))
 
 
-def _write_all(file: IO[bytes], data: bytes | memoryview) -> None:
-    """Write everything, also into an unbuffered file that takes less at a time."""
+def write_all(file: IO[bytes], data: bytes | memoryview) -> None:
+    """Write everything, also into an unbuffered file that takes less at a time.
+
+    Raises:
+        OSError: The file failed, or takes nothing more.
+    """
     view = memoryview(data)
     while view.nbytes:
         count = file.write(view)

@@ -310,9 +310,7 @@ def _check_sizes(columns: Columns, limits: ReadLimits) -> None:
     sizes = columns.sizes
     inflated = 0
     if any(columns.methods):
-        inflated = sum(
-            size for size, method in zip(sizes, columns.methods, strict=True) if method
-        )
+        inflated = sum(size for size, method in zip(sizes, columns.methods, strict=True) if method)
     for limit, got, allowed in (
         ("max_member_bytes", max(sizes), limits.max_member_bytes),
         ("max_total_bytes", sum(sizes), limits.max_total_bytes),

@@ -94,8 +94,17 @@ def build_local(member: StoredMember, crc: int) -> bytes:
     padding = extra_size - len(zip64) - 4
     extra = zip64 + struct.pack("<HHH", EXTRA_ALIGNMENT, padding, ALIGNMENT) + bytes(padding - 2)
     header = LOCAL.pack(
-        LOCAL_SIGNATURE, _find_version(zip64), 0, STORED, 0, _DOS_DATE, crc, size, size,
-        len(member.name), extra_size,
+        LOCAL_SIGNATURE,
+        _find_version(zip64),
+        0,
+        STORED,
+        0,
+        _DOS_DATE,
+        crc,
+        size,
+        size,
+        len(member.name),
+        extra_size,
     )
     return header + member.name + extra
 
@@ -109,8 +118,23 @@ def build_central(member: StoredMember, crc: int) -> bytes:
     offset = FULL_32 if offsets else member.offset
     version = _find_version(zip64)
     header = CENTRAL.pack(
-        CENTRAL_SIGNATURE, _MADE_BY_UNIX | version, version, 0, STORED, 0, _DOS_DATE, crc, size,
-        size, len(member.name), len(zip64), 0, 0, 0, _ATTRIBUTES, offset,
+        CENTRAL_SIGNATURE,
+        _MADE_BY_UNIX | version,
+        version,
+        0,
+        STORED,
+        0,
+        _DOS_DATE,
+        crc,
+        size,
+        size,
+        len(member.name),
+        len(zip64),
+        0,
+        0,
+        0,
+        _ATTRIBUTES,
+        offset,
     )
     return header + member.name + zip64
 
@@ -120,8 +144,16 @@ def build_end(count: int, offset: int, size: int) -> bytes:
     end64 = b""
     if count >= FULL_16 or offset >= ZIP64_FROM or size >= ZIP64_FROM:
         end64 = END64.pack(
-            END64_SIGNATURE, END64.size - 12, _MADE_BY_UNIX | _VERSION_ZIP64, _VERSION_ZIP64,
-            0, 0, count, count, size, offset,
+            END64_SIGNATURE,
+            END64.size - 12,
+            _MADE_BY_UNIX | _VERSION_ZIP64,
+            _VERSION_ZIP64,
+            0,
+            0,
+            count,
+            count,
+            size,
+            offset,
         ) + LOCATOR64.pack(LOCATOR64_SIGNATURE, 0, offset + size, 1)
     count = min(count, FULL_16)
     size = FULL_32 if size >= ZIP64_FROM else size

@@ -14,6 +14,7 @@ from filmcan.contract.signature import ReuseKey
 from filmcan.errors import BadProfileError
 from filmcan.media.limits import Limits
 from filmcan.media.timeline import Sampling
+from filmcan.models.execution import Execution
 
 if TYPE_CHECKING:
     from filmcan.components.base import Component
@@ -49,6 +50,7 @@ class Plan:
     seed: int
     decode_threads: int
     queue_size: int
+    execution: Execution
 
 
 def plan_run(profile: Profile, only: Iterable[str] | None = None) -> Plan:
@@ -78,6 +80,10 @@ def plan_run(profile: Profile, only: Iterable[str] | None = None) -> Plan:
         seed=cast("int", profile.document["seed"]),
         decode_threads=_get_count(execution, "decode_threads", high=64),
         queue_size=_get_count(execution, "queue_size", high=64),
+        execution=Execution(
+            device=str(execution["device"]),
+            threads=_get_count(execution, "threads_per_model", high=256),
+        ),
     )
 
 

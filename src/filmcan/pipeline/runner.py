@@ -197,7 +197,7 @@ def _measure(item: PlannedComponent, job: Job, media: MediaPass) -> Result:
         if sound is None or sound.is_empty():
             return Result("empty", empty_reason=AUDIO_MISSING)
     text = job.text if component.kind == "text" else None
-    return component.run(Inputs(job.probe, frames, sound, text, job.plan.seed))
+    return component.run(Inputs(job.probe, frames, sound, text, job.plan.seed, job.plan.execution))
 
 
 def _open_transaction(job: Job, backend: Backend) -> RunTransaction:

@@ -8,17 +8,17 @@ from __future__ import annotations
 import io
 import pickle
 import struct
-import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 STORED = 0
 DEFLATED = 8
 
-Fields = Mapping[str, int | bytes]
+Fields = Mapping[str, Any]
 """Header fields to write instead of the true ones, by the names used below."""
 
 
@@ -59,9 +59,9 @@ class Entry:
             return self.payload
         return deflate(self.content) if self.method == DEFLATED else self.content
 
-    def but(self, **changes: object) -> Entry:
+    def but(self, **changes: Any) -> Entry:  # noqa: ANN401 - any attribute
         """Return the same entry with other attributes."""
-        return replace(self, **changes)  # type: ignore[arg-type] - any attribute
+        return replace(self, **changes)
 
 
 def deflate(content: bytes) -> bytes:
@@ -82,7 +82,7 @@ def make_zip(*entries: Entry, end: Fields | None = None, between: bytes = b"") -
     directory = b""
     for entry in entries:
         stored = entry.stored
-        fields: dict[str, int | bytes] = {
+        fields: dict[str, Any] = {
             "version": 20,
             "flags": entry.flags,
             "method": entry.method,
@@ -105,24 +105,24 @@ def make_zip(*entries: Entry, end: Fields | None = None, between: bytes = b"") -
 _END = ("disk", "first_disk", "here", "count", "size", "offset", "comment")
 
 
-def _pack_local(said: Mapping[str, int | bytes], entry: Entry) -> bytes:
+def _pack_local(said: Fields, entry: Entry) -> bytes:
     name = said["name"]
     numbers = [said[key] for key in ("version", "flags", "method")]
     sizes = [said[key] for key in ("crc", "stored_size", "size")]
-    sizes += [len(name), len(entry.local_extra)]  # type: ignore[arg-type] - a name is bytes
+    sizes += [len(name), len(entry.local_extra)]
     head = struct.pack("<4s5H3L2H", b"PK\x03\x04", *numbers, 0, 33, *sizes)
-    return head + name + entry.local_extra  # type: ignore[operator] - likewise
+    return head + bytes(name) + entry.local_extra
 
 
-def _pack_central(said: Mapping[str, int | bytes], entry: Entry) -> bytes:
+def _pack_central(said: Fields, entry: Entry) -> bytes:
     name = said["name"]
     numbers = [said[key] for key in ("version", "flags", "method")]
     sizes = [said[key] for key in ("crc", "stored_size", "size")]
-    sizes += [len(name), len(entry.central_extra), len(entry.comment), said["disk"]]  # type: ignore[arg-type]
+    sizes += [len(name), len(entry.central_extra), len(entry.comment), said["disk"]]
     head = struct.pack(
         "<4s6H3L5H2L", b"PK\x01\x02", 20, *numbers, 0, 33, *sizes, 0, 0, said["offset"]
     )
-    return head + name + entry.central_extra + entry.comment  # type: ignore[operator]
+    return head + bytes(name) + entry.central_extra + entry.comment
 
 
 def make_npy(array: np.ndarray, version: tuple[int, int] | None = None) -> bytes:
@@ -146,7 +146,7 @@ def make_object_npy(pickled: bytes, shape: tuple[int, ...] = ()) -> bytes:
     )
 
 
-def make_npz(arrays: Mapping[str, bytes], **settings: object) -> bytes:
+def make_npz(arrays: Mapping[str, bytes], **settings: Any) -> bytes:  # noqa: ANN401
     """Return an NPZ of members given as the bytes of their `.npy`."""
     entries = [Entry(f"{key}.npy".encode(), content) for key, content in arrays.items()]
     return make_zip(*[entry.but(**settings) for entry in entries])
@@ -160,8 +160,8 @@ def make_meta_npz(pickled: bytes, shape: tuple[int, ...] = ()) -> bytes:
 def make_streamed_npz(arrays: Mapping[str, np.ndarray], *, compressed: bool = False) -> bytes:
     """Return an NPZ as numpy writes it into a pipe: sizes in data descriptors, zip64 fields."""
     stream = _Pipe()
-    save = np.savez_compressed if compressed else np.savez
-    save(stream, **arrays)  # type: ignore[arg-type] - numpy takes anything with write
+    save: Any = np.savez_compressed if compressed else np.savez
+    save(stream, **arrays)
     return bytes(stream.data)
 
 
@@ -174,8 +174,8 @@ class _Pipe(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data: object) -> int:
-        view = memoryview(data).cast("B")  # type: ignore[arg-type] - bytes of some kind
+    def write(self, data: Any) -> int:  # noqa: ANN401 - as the base class
+        view = memoryview(data).cast("B")
         self.data += view
         return len(view)
 
@@ -194,12 +194,6 @@ def wrap_pickle(value: bytes) -> bytes:
 _MARKER = "filmcan-replaces-this"
 
 
-def list_members(data: bytes) -> list[zipfile.ZipInfo]:
-    """Return the members as the standard library sees them."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        return archive.infolist()
-
-
 def find_difference(got: object, expected: object) -> str | None:
     """Return where two values of arrays or metas differ, NaN equal to NaN; None: nowhere.
 
@@ -212,7 +206,7 @@ def find_difference(got: object, expected: object) -> str | None:
             return f"keys {sorted(got)} are not {sorted(expected)}"
         pairs = [(got[key], expected[key]) for key in expected]
     elif isinstance(expected, list | tuple) and isinstance(got, list | tuple):
-        pairs = list(zip(got, expected, strict=False)) + [(len(got), len(expected))]
+        pairs = [(len(got), len(expected)), *zip(got, expected, strict=False)]
     elif isinstance(expected, np.ndarray) and isinstance(got, np.ndarray):
         forms = [(a.shape, a.dtype.newbyteorder("=")) for a in (got, expected)]
         if forms[0] != forms[1]:

@@ -1,0 +1,5 @@
+"""`python -m filmcan` is the command line."""
+
+from filmcan.cli.main import main
+
+main()

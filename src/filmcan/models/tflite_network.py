@@ -1,0 +1,81 @@
+"""Networks in TensorFlow Lite, run by LiteRT. An interpreter belongs to one thread."""
+
+from __future__ import annotations
+
+import importlib.util
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from filmcan.errors import AssetError, MissingExtraError
+from filmcan.models.execution import CPU, Execution
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+
+    from filmcan.models.weights import Weights
+
+
+def find_missing_litert() -> str | None:
+    """Return None when LiteRT can be imported, else the sentence with the command."""
+    if importlib.util.find_spec("ai_edge_litert") is not None:
+        return None
+    return 'ai-edge-litert is not installed. Run: pip install "filmcan[models]"'
+
+
+class TfliteNetwork:
+    """An interpreter with fixed shapes; not for use from two threads at once.
+
+    Attributes:
+        used: What runs, for `models_used`.
+        inputs: Input name -> shape.
+        outputs: Output name -> shape.
+    """
+
+    def __init__(self, weights: Weights, file: str, execution: Execution) -> None:
+        """Open a network on the CPU.
+
+        Raises:
+            MissingExtraError: LiteRT is not installed.
+            AssetError: LiteRT refuses the file.
+        """
+        missing = find_missing_litert()
+        if missing is not None:
+            raise MissingExtraError(missing, where=weights.name)
+        from ai_edge_litert.interpreter import Interpreter
+
+        try:
+            self._interpreter: Any = Interpreter(
+                str(weights.files[file]), num_threads=execution.threads
+            )
+            self._interpreter.allocate_tensors()
+        except (RuntimeError, ValueError) as error:
+            raise AssetError(
+                f"LiteRT cannot open it: {' '.join(str(error).split())[:300]}",
+                where=f"{weights.name}: {file}",
+                hint="Check the file: filmcan models verify " + weights.name,
+            ) from error
+        self._inputs = {item["name"]: item for item in self._interpreter.get_input_details()}
+        self._outputs = {item["name"]: item for item in self._interpreter.get_output_details()}
+        self.inputs = {name: tuple(map(int, item["shape"])) for name, item in self._inputs.items()}
+        self.outputs = {
+            name: tuple(map(int, item["shape"])) for name, item in self._outputs.items()
+        }
+        self.used = weights.describe(
+            file,
+            runtime=f"ai-edge-litert {metadata.version('ai-edge-litert')}",
+            engine="xnnpack",
+            precision="float32",
+            device=CPU,
+        )
+
+    def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Run the network and return copies of its outputs by name."""
+        for name, array in feeds.items():
+            self._interpreter.set_tensor(self._inputs[name]["index"], array)
+        self._interpreter.invoke()
+        return {
+            name: self._interpreter.get_tensor(item["index"])
+            for name, item in self._outputs.items()
+        }
