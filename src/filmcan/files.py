@@ -71,7 +71,9 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 @contextlib.contextmanager
-def locked(path: Path, *, timeout_sec: float | None = None) -> Iterator[None]:
+def locked(
+    path: Path, *, timeout_sec: float | None = None, directory: int | None = None
+) -> Iterator[None]:
     """Hold an exclusive lock on a lock file, between threads as well as processes.
 
     The lock ends with its holder, however that dies. The lock file itself stays.
@@ -79,13 +81,14 @@ def locked(path: Path, *, timeout_sec: float | None = None) -> Iterator[None]:
     Args:
         path: The lock file; created when absent, its folder must exist.
         timeout_sec: How long to wait; None waits for ever.
+        directory: Descriptor of the folder that a relative `path` starts from.
 
     Raises:
         TimeoutError: Somebody else held it all the time.
         OSError: The lock file cannot be opened.
     """
     flags = os.O_RDWR | os.O_CREAT | _NOFOLLOW | _CLOEXEC
-    descriptor = os.open(path, flags, 0o666)
+    descriptor = os.open(path, flags, 0o666, dir_fd=directory)
     try:
         _lock(descriptor, path, timeout_sec)
         yield

@@ -6,6 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -148,6 +149,26 @@ def test_a_coloured_stream_says_so(tmp_path: Path) -> None:
     video = probe_source(path, TEST_LIMITS).video
     assert video is not None
     assert (video.colour_matrix, video.colour_range) == ("bt709", "full")
+
+
+@pytest.mark.parametrize(("tag", "kept"), [("eng", "eng"), ("a secret text", None)])
+def test_only_a_language_tag_is_kept_of_a_subtitle_stream(
+    media_corpus: Path, tmp_path: Path, tag: str, kept: str | None
+) -> None:
+    path = tmp_path / "clip.mkv"
+    source = media_corpus / "video" / "face_srt_subtitles.mkv"
+    with av.open(str(source)) as given, av.open(str(path), "w") as output:
+        subtitles = given.streams.subtitles[0]
+        copies = {
+            stream.index: output.add_stream_from_template(stream)
+            for stream in (given.streams.video[0], subtitles)
+        }
+        copies[subtitles.index].metadata["language"] = tag
+        for packet in given.demux(*(given.streams[index] for index in copies)):
+            if packet.size:
+                packet.stream = copies[packet.stream.index]
+                output.mux(packet)
+    assert [item.language for item in probe_source(path, TEST_LIMITS).subtitles] == [kept]
 
 
 def test_a_png_with_a_named_colour_profile_does_not_crash(tmp_path: Path) -> None:

@@ -293,7 +293,7 @@ def _read_artifact(reader: ObjectReader, component: str) -> ArtifactRecord:
     return ArtifactRecord(
         path=reader.checked("path", lambda value: find_artifact_path_fault(value, component)),
         size_bytes=reader.whole("size_bytes"),
-        sha256=reader.checked("sha256", _find_digest_fault),
+        sha256=reader.checked("sha256", find_digest_fault),
         kind=cast("Literal['npz', 'npy']", reader.choice("kind", ("npz", "npy"))),
         extra=reader.extra(_names(ArtifactRecord)),
     )
@@ -307,7 +307,7 @@ def _read_object(reader: ObjectReader, name: str) -> Mapping[str, object]:
     return reader.child(name).value if reader.value.get(name) is not None else _NO_EXTRA
 
 
-def _find_digest_fault(text: str) -> str | None:
+def find_digest_fault(text: str) -> str | None:
     if len(text) == _SHA256_CHARS and set(text) <= _HEX:
         return None
     return f"expected {_SHA256_CHARS} lower-case hex digits, got {text[:80]!r}"

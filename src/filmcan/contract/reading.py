@@ -47,6 +47,11 @@ class ObjectReader:
         group = self.child(name)
         return [(key, group.child(key)) for key in group.value]
 
+    def names(self, name: str) -> tuple[str, ...]:
+        """Return the names that a field maps; none where it is absent or no object."""
+        group = self.value.get(name)
+        return tuple(group) if isinstance(group, Mapping) else ()
+
     def items(self, name: str) -> list[ObjectReader]:
         """Return the nested objects of a field that is a list of objects."""
         value = self.value.get(name)

@@ -13,6 +13,7 @@ from typing import Literal, cast, get_args
 
 from filmcan.contract.issues import Issue, shown
 from filmcan.contract.reading import ObjectReader
+from filmcan.contract.schema_rules import find_schema_faults, find_version_fault
 from filmcan.errors import InvalidSchemaError
 
 DType = Literal[
@@ -33,7 +34,8 @@ Axis = int | str
 FLOAT_TYPES = frozenset({"float16", "float32", "float64"})
 INTEGER_TYPES = frozenset({"int32", "int64"})
 
-_ROOT_FIELDS = (
+DIM_FIELDS = ("description", "samples")
+ROOT_FIELDS = (
     "schema_version",
     "kind",
     "description",
@@ -43,8 +45,8 @@ _ROOT_FIELDS = (
     "extra_meta",
     "components",
 )
-_PART_FIELDS = ("description", "dims", "keys", "features", "open_features", "empty_reasons")
-_KEY_FIELDS = (
+PART_FIELDS = ("description", "dims", "keys", "features", "open_features", "empty_reasons")
+KEY_FIELDS = (
     "dtype",
     "shape",
     "required",
@@ -58,7 +60,7 @@ _KEY_FIELDS = (
     "view",
     "description",
 )
-_FEATURE_FIELDS = ("unit", "range", "nullable", "mask", "description")
+FEATURE_FIELDS = ("unit", "range", "nullable", "mask", "description")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +179,7 @@ def parse_schema(document: object, component: str) -> ArtifactSchema:
     """
     problems: list[Issue] = []
     root = ObjectReader(document, "", problems)
-    version = root.text("schema_version")
+    version = root.checked("schema_version", find_version_fault)
     parts = root.child("components")
     if component not in parts.value:
         raise InvalidSchemaError(
@@ -186,8 +188,9 @@ def parse_schema(document: object, component: str) -> ArtifactSchema:
             hint=f"It describes: {', '.join(sorted(parts.value))}.",
         )
     part = parts.child(component)
-    root.only(_ROOT_FIELDS)
-    part.only(_PART_FIELDS)
+    root.only(ROOT_FIELDS)
+    root.text("description")
+    part.only(PART_FIELDS)
     dims = {**_parse_dims(root), **_parse_dims(part)}
     keys = {**_parse_keys(root), **_parse_keys(part)}
     schema = ArtifactSchema(
@@ -203,7 +206,9 @@ def parse_schema(document: object, component: str) -> ArtifactSchema:
         extra_meta=root.texts("extra_meta"),
         empty_reasons=part.texts("empty_reasons"),
     )
-    _check_references(schema, problems)
+    for name in sorted(set(root.names("keys")) & set(part.names("keys"))):
+        part.report("stands at the top level too", f"keys.{name}", "duplicate")
+    problems += find_schema_faults(schema)
     if problems:
         faults = "; ".join(f"{issue.key}: {issue.message}" for issue in problems)
         raise InvalidSchemaError(faults, where=f"schema {version}, {component}")
@@ -226,7 +231,7 @@ def find_components(document: object) -> tuple[str, ...]:
 def _parse_dims(reader: ObjectReader) -> dict[str, DimSchema]:
     found = {}
     for name, entry in reader.children("dims"):
-        entry.only(("description", "samples"))
+        entry.only(DIM_FIELDS)
         found[name] = DimSchema(
             name, entry.text("description"), entry.flag("samples", default=False)
         )
@@ -236,7 +241,7 @@ def _parse_dims(reader: ObjectReader) -> dict[str, DimSchema]:
 def _parse_keys(reader: ObjectReader) -> dict[str, KeySchema]:
     found = {}
     for name, entry in reader.children("keys"):
-        entry.only(_KEY_FIELDS)
+        entry.only(KEY_FIELDS)
         low, high = _read_bounds(entry)
         found[name] = KeySchema(
             name=name,
@@ -260,7 +265,7 @@ def _parse_keys(reader: ObjectReader) -> dict[str, KeySchema]:
 def _parse_features(reader: ObjectReader) -> tuple[FeatureSchema, ...]:
     found = []
     for name, entry in reader.children("features"):
-        entry.only(_FEATURE_FIELDS)
+        entry.only(FEATURE_FIELDS)
         low, high = _read_bounds(entry)
         found.append(
             FeatureSchema(
@@ -291,34 +296,11 @@ def _is_axis(value: object) -> bool:
 
 def _read_bounds(entry: ObjectReader) -> tuple[float | None, float | None]:
     match entry.value.get("range", [None, None]):
+        case [bool(), _] | [_, bool()]:
+            entry.report("expected [low, high], numbers or null, got true or false", "range")
+            return None, None
         case [(int() | float() | None) as low, (int() | float() | None) as high]:
             return low, high
         case wrong:
             entry.report(f"expected [low, high], numbers or null, got {shown(wrong)}", "range")
             return None, None
-
-
-def _check_references(schema: ArtifactSchema, problems: list[Issue]) -> None:
-    for key in schema.keys.values():
-        problems += _find_key_faults(key, schema)
-    for feature in schema.features:
-        if feature.mask is not None:
-            mask = schema.keys.get(feature.mask)
-            if mask is None or mask.dtype != "bool" or mask.shape != ():
-                message = f"its mask {feature.mask} is no 0-d bool key of the schema"
-                problems.append(Issue("error", "bad_reference", feature.name, message))
-
-
-def _find_key_faults(key: KeySchema, schema: ArtifactSchema) -> list[Issue]:
-    faults = [
-        f"its shape names the unknown dim {axis}"
-        for axis in key.shape
-        if isinstance(axis, str) and axis != "any" and axis not in schema.dims
-    ]
-    if key.mask is not None:
-        mask = schema.keys.get(key.mask)
-        if mask is None or mask.dtype != "bool":
-            faults.append(f"its mask {key.mask} is no bool key of the schema")
-        elif mask.shape != key.shape[: len(mask.shape)]:
-            faults.append(f"its mask {key.mask} has shape {mask.shape}, no prefix of its own")
-    return [Issue("error", "bad_reference", key.name, fault) for fault in faults]

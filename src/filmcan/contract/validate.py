@@ -21,7 +21,7 @@ from filmcan.contract.schema import (
     KeySchema,
 )
 
-META_KEYS = ("meta", "meta_json")
+META_KEYS = ("meta", "meta_json", "sub_artifacts")
 MISSING_INTEGER = -1
 
 

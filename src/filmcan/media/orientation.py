@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
+from av.error import FFmpegError
 from av.filter import Graph
 from av.sidedata.sidedata import SideData
 
@@ -105,6 +106,16 @@ def find_display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
     own (a PNG's named colour profile) it frees memory twice, and on kinds newer than itself it
     raises. So all other kinds are removed first, by FFmpeg's own filter.
     """
+    try:
+        matrix = _strip_side_data(frame).side_data.get("DISPLAYMATRIX")
+    except FFmpegError:
+        return None
+    if not isinstance(matrix, SideData) or matrix.buffer_size < _MATRIX.size:
+        return None
+    return _MATRIX.unpack_from(bytes(matrix))
+
+
+def _strip_side_data(frame: VideoFrame) -> VideoFrame:
     graph = Graph()
     last = graph.add_buffer(
         width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 25)
@@ -118,10 +129,7 @@ def find_display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
     last.link_to(sink)
     graph.configure()
     graph.vpush(frame)
-    matrix = graph.vpull().side_data.get("DISPLAYMATRIX")
-    if not isinstance(matrix, SideData) or matrix.buffer_size < _MATRIX.size:
-        return None
-    return _MATRIX.unpack_from(bytes(matrix))
+    return graph.vpull()
 
 
 def _find_clockwise_angle(matrix: Sequence[int]) -> float | None:

@@ -6,6 +6,7 @@ container may be wrong about size, pixel format and colour.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -38,6 +39,7 @@ _PACKETS_FOR_FIRST_FRAME = 64
 _CLOCK_RATE_HZ = 1000
 """What FFmpeg gives as frame rate of a Matroska file that states none: the clock's resolution."""
 
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,3}")
 _PHOTO_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
 _STILL_BRANDS = ("avif", "mif1", "heic", "heix")
 """Major brands of ISO files that hold one picture (ISO/IEC 23008-12, AVIF 1.1)."""
@@ -165,7 +167,7 @@ def _describe(source: SourceFile, sha256: str, container: InputContainer, limits
         ),
         audio=None if audio is None else _describe_audio(audio),
         subtitles=tuple(
-            SubtitleStream(stream.index, _name_codec(stream), stream.language)
+            SubtitleStream(stream.index, _name_codec(stream), _find_language(stream))
             for stream in find_text_streams(container)
         ),
         is_still_picture=is_still,
@@ -258,6 +260,12 @@ def _decode_first_frame(
     for frame in StreamDecoder(source, video.index, limits).frames(is_stopped):
         return frame if isinstance(frame, VideoFrame) else None
     return None
+
+
+def _find_language(stream: Stream) -> str | None:
+    """Return a stream's language tag when it is one: no other metadata text is kept."""
+    tag = stream.language
+    return tag if tag is not None and _LANGUAGE.fullmatch(tag) else None
 
 
 def _name_codec(stream: Stream) -> str:

@@ -19,7 +19,8 @@ class SoundRequest:
 
     Attributes:
         rate_hz: Sample rate; None keeps the stream's own.
-        mono: True mixes all channels down to one (FFmpeg's default matrix); False keeps them.
+        mono: True mixes all channels down to one, by FFmpeg's default matrix scaled so that the
+            mix cannot exceed full scale (stereo: the mean of both); False keeps them.
     """
 
     rate_hz: int | None = None

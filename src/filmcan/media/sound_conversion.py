@@ -137,9 +137,10 @@ class SoundConverter:
                 converted = graph.pull()
             except (av.BlockingIOError, av.EOFError):
                 return
-            interleaved = converted.to_ndarray().reshape(converted.samples, -1)
+            channels = av.AudioLayout(self.channel_layout).nb_channels
+            interleaved = converted.to_ndarray().reshape(-1, channels)
             self._waiting.append(interleaved)
-            self._waiting_samples += converted.samples
+            self._waiting_samples += len(interleaved)
 
     def _build_block(self) -> SoundBlock:
         samples = np.ascontiguousarray(np.concatenate(self._waiting, dtype=np.float32).T)

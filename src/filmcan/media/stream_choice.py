@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from av.subtitles.stream import SubtitleStream
     from av.video.stream import VideoStream
 
-_PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails
+_NO_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.dependent
+"""Covers, and parts of a picture that mean nothing alone (the tiles of a HEIF photo)."""
+
 _IMPAIRED = Disposition.hearing_impaired | Disposition.visual_impaired
 
 S = TypeVar("S", bound=Stream)
@@ -46,7 +48,9 @@ def find_text_streams(container: InputContainer) -> list[SubtitleStream]:
 def has_video_of_unknown_size(container: InputContainer) -> bool:
     """Return True when there is a video stream of which FFmpeg gives no frame size."""
     return any(
-        has_decoder(stream) and not stream.disposition & _PICTURES and not stream.codec_context.width
+        has_decoder(stream)
+        and not stream.disposition & _NO_VIDEO
+        and not stream.codec_context.width
         for stream in container.streams.video
     )
 
@@ -58,7 +62,7 @@ def has_decoder(stream: Stream) -> bool:
 
 
 def _is_video(stream: VideoStream) -> bool:
-    if not has_decoder(stream) or stream.disposition & _PICTURES:
+    if not has_decoder(stream) or stream.disposition & _NO_VIDEO:
         return False
     return stream.codec_context.width > 0
 

@@ -178,9 +178,7 @@ class VideoPass:
         tail_is_missing = scan.is_stamped and (last is None or last < scan.last_packet_tick)
         return not decoder.has_ended or decoder.failed_packets > 0 or tail_is_missing
 
-    def _decode_rest(
-        self, scan: PacketScan, selector: FrameSelector[VideoFrame]
-    ) -> StreamDecoder:
+    def _decode_rest(self, scan: PacketScan, selector: FrameSelector[VideoFrame]) -> StreamDecoder:
         """Decode what is left from the last good frame on, with one thread.
 
         Several threads patch damage over in another way than one does, and lose frames at the
@@ -202,11 +200,15 @@ class VideoPass:
 
     def _decode_first(self) -> None:
         """Decode as far as the first frame, for its time."""
+        task = self._task
         decoder = self._open_decoder(threads=1)
         for frame in decoder.frames(self._state.is_stopped):
             self._state.mark_decoded()
             self._zero.settle((frame.pts or 0) * decoder.tick_sec)
             return
+        scan = scan_packets(task.source, task.stream.index, task.limits, self._state.is_stopped)
+        if scan.ticks:
+            self._zero.settle(scan.ticks[0] * scan.tick_sec)
 
     def _is_over(self) -> bool:
         """Return True when the pass was stopped or no component wants another frame."""

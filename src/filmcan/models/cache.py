@@ -2,6 +2,7 @@
 
     <cache>/assets/<first 2 hex>/<sha256>   the files, read-only
     <cache>/locks/<sha256>                  held while that file is fetched
+    <cache>/partial/<sha256>, <sha256>.*    a download to go on with; only the lock's holder touches it
     <cache>/work/<name>/, <name>.lock       a fetch in progress; swept once its process is gone
 
 The whole folder is expendable: what is missing is fetched again.
@@ -53,6 +54,15 @@ class Cache:
     def path(self, file: AssetFile) -> Path:
         """Return where a file lies once it is there."""
         return self.root / "assets" / file.sha256[:2] / file.sha256
+
+    def partial(self, file: AssetFile) -> Path:
+        """Return where an unfinished download of a file waits for the next attempt.
+
+        Only the holder of the file's lock may use it.
+        """
+        folder = self.root / "partial"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / file.sha256
 
     def publish(self, file: AssetFile, fetched: Path) -> Path:
         """Check a fetched file and move it into place, durably and all at once.

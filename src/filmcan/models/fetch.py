@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from filmcan.contract.issues import Issue, Report
 from filmcan.errors import AssetError
 from filmcan.models.cache import Cache, build_digest_error, hash_file, open_cache
+from filmcan.models.sources.base import FetchOrder
 
 if TYPE_CHECKING:
     from filmcan.models.catalog import Asset, AssetFile
@@ -133,6 +134,7 @@ def _fetch_from_sources(
 ) -> Path:
     target = work / file.sha256
     failures: list[AssetError] = []
+    order = FetchOrder(file.size_bytes, work, cache.partial(file), lambda _: None)
     for source in file.sources:
         if source.needs_network and _is_offline():
             failures.append(
@@ -145,7 +147,7 @@ def _fetch_from_sources(
             continue
         report(FetchProgress(asset.name, file.path, "fetching", file.size_bytes, source.describe()))
         try:
-            source.fetch_to(target, size_bytes=file.size_bytes, work=work)
+            source.fetch_to(target, order)
         except AssetError as error:
             target.unlink(missing_ok=True)
             failures.append(error)

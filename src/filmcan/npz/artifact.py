@@ -13,13 +13,21 @@ from typing import Self
 
 import numpy as np
 
-from filmcan.errors import InvalidArtifactError
+from filmcan.errors import InvalidArtifactError, NotFoundError
 from filmcan.npz.limits import DEFAULT_LIMITS, ReadLimits
 from filmcan.npz.reader import META, META_JSON, NpzReader, open_npz
-from filmcan.npz.source import Buffer, ByteSource
+from filmcan.npz.source import Buffer, ByteSource, open_file
+from filmcan.npz.sub_artifacts import (
+    SUB_ARTIFACTS,
+    OpenBeside,
+    SubArtifacts,
+    read_references,
+)
 
 FEATURE_NAMES = "feature_names"
 FEATURE_VALUES = "feature_values"
+
+_RESERVED = (META, META_JSON, SUB_ARTIFACTS)
 
 
 class Artifact:
@@ -27,15 +35,26 @@ class Artifact:
 
     It keeps reading the file it opened, also when the name is replaced meanwhile.
 
+    Very large arrays may lie beside it, as `.npy` (C9.4); they read like any other key.
+
     Attributes:
         path: Where it was opened from, None when that is no path.
         npz: The reader behind it.
     """
 
-    def __init__(self, npz: NpzReader, path: Path | None = None) -> None:
-        """Look at an open NPZ."""
+    def __init__(
+        self, npz: NpzReader, path: Path | None = None, open_beside: OpenBeside | None = None
+    ) -> None:
+        """Look at an open NPZ.
+
+        Args:
+            npz: The reader.
+            path: Where it was opened from, if that is a path.
+            open_beside: Opens a file of the same folder by name; None where there is no folder.
+        """
         self.npz = npz
         self.path = path
+        self._open_beside = open_beside if open_beside is not None else self._open_neighbour
 
     @property
     def name(self) -> str:
@@ -95,7 +114,39 @@ class Artifact:
 
     def keys(self) -> tuple[str, ...]:
         """Return the keys of the data in sorted order, without `meta` and `meta_json`."""
-        return tuple(key for key in self.npz if key not in (META, META_JSON))
+        own = (key for key in self.npz if key not in _RESERVED)
+        return tuple(sorted((*own, *self.sub_artifacts.references)))
+
+    @cached_property
+    def sub_artifacts(self) -> SubArtifacts:
+        """The arrays that lie beside the NPZ.
+
+        Raises:
+            InvalidArtifactError: The references are damaged.
+        """
+        return SubArtifacts(read_references(self.npz), self._open_beside)
+
+    def dtype(self, key: str) -> np.dtype[np.generic]:
+        """Return the element type of an array without reading it.
+
+        Raises:
+            NotFoundError: There is no such key.
+            InvalidArtifactError: It is damaged.
+        """
+        if key in self.sub_artifacts.references:
+            return self.sub_artifacts.open(key).dtype
+        return self.npz.dtype(key)
+
+    def shape(self, key: str) -> tuple[int, ...]:
+        """Return the sizes of an array's axes without reading it.
+
+        Raises:
+            NotFoundError: There is no such key.
+            InvalidArtifactError: It is damaged.
+        """
+        if key in self.sub_artifacts.references:
+            return self.sub_artifacts.open(key).shape
+        return self.npz.shape(key)
 
     def read(self, key: str, rows: slice | None = None, *, verify: bool = True) -> np.ndarray:
         """Return an array, or some rows of it; see `NpzReader.read`.
@@ -104,6 +155,8 @@ class Artifact:
             NotFoundError: There is no such key.
             InvalidArtifactError: It is damaged.
         """
+        if key in self.sub_artifacts.references:
+            return self.sub_artifacts.read(key, rows, verify=verify)
         return self.npz.read(key, rows, verify=verify)
 
     def map(self, key: str) -> np.ndarray:
@@ -113,15 +166,17 @@ class Artifact:
             NotFoundError: There is no such key.
             InvalidArtifactError: It is damaged.
         """
+        if key in self.sub_artifacts.references:
+            return self.sub_artifacts.open(key).map()
         return self.npz.map(key)
 
     def __getitem__(self, key: str) -> np.ndarray:
-        """Return the whole array, its CRC checked; `meta` and `meta_json` as they are stored."""
-        return self.npz.read(key)
+        """Return the whole array, its checksum checked; the metas as they are stored."""
+        return self.read(key)
 
     def __contains__(self, key: object) -> bool:
         """Tell whether there is such a key."""
-        return key in self.npz
+        return key in self.npz or key in self.sub_artifacts.references
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over `keys`."""
@@ -132,7 +187,9 @@ class Artifact:
         return len(self.keys())
 
     def close(self) -> None:
-        """Close the file; arrays and memory maps stay valid."""
+        """Close the file and those beside it; arrays and memory maps stay valid."""
+        if "sub_artifacts" in self.__dict__:
+            self.sub_artifacts.close()
         self.npz.close()
 
     def __enter__(self) -> Self:
@@ -155,6 +212,15 @@ class Artifact:
         except InvalidArtifactError as error:
             said = f"unreadable meta: {error.code}"
         return f"<Artifact {self.name}: {said}, {len(self)} keys, {self.npz.size_bytes} bytes>"
+
+    def _open_neighbour(self, name: str) -> ByteSource:
+        if self.path is None:
+            raise NotFoundError(
+                f"{name} lies beside the artifact, which was opened without a folder",
+                where=self.name,
+                hint="Open the artifact by its path, or through its run.",
+            )
+        return open_file(self.path.parent / name)
 
     def _text(self, key: str) -> str:
         value = self.meta.get(key)

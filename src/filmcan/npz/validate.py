@@ -16,7 +16,8 @@ from filmcan.contract.registry import get_schema
 from filmcan.contract.validate import META_KEYS, validate_arrays, validate_frame_indices
 from filmcan.errors import InvalidArtifactError, InvalidSchemaError, NotFoundError
 from filmcan.npz.reader import NpzReader, open_npz
-from filmcan.npz.source import ByteSource, open_source
+from filmcan.npz.source import ByteSource, open_file, open_source
+from filmcan.npz.sub_artifacts import OpenBeside, SubArtifacts, read_references
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,6 +55,7 @@ def validate_npz(
         required_meta_keys,
         allow_unknown_schema=allow_unknown_schema,
         identity=identity,
+        open_beside=lambda name: open_file(Path(path).parent / name),
     )
     return report
 
@@ -64,10 +66,12 @@ def validate_source(
     *,
     allow_unknown_schema: bool = False,
     identity: Identity | None = None,
+    open_beside: OpenBeside | None = None,
 ) -> tuple[Report, dict[str, object] | None]:
     """Return everything that is wrong with an artifact's bytes, and its meta when it has one.
 
-    The source is closed. Arguments are those of `validate_npz`.
+    The source is closed. Arguments are those of `validate_npz`; `open_beside` opens the files
+    that lie beside the artifact, by name.
     """
     required = None if required_meta_keys is None else tuple(required_meta_keys)
     try:
@@ -76,6 +80,9 @@ def validate_source(
         return Report((_from_error(error),)), None
     with closing(reader):
         arrays, issues = _read_arrays(reader)
+        beside, found = _read_sub_artifacts(reader, open_beside)
+        arrays.update(beside)
+        issues += found
         meta, found = _read_metas(reader, strict=required is None)
     issues += found
     if meta is None:
@@ -102,7 +109,7 @@ def validate_source(
 def _read_arrays(reader: NpzReader) -> tuple[dict[str, np.ndarray], list[Issue]]:
     """Read every array but the metas, each with its checksum."""
     arrays, issues = {}, []
-    for key in reader.keys():
+    for key in reader:
         if key in META_KEYS:
             continue
         try:
@@ -112,9 +119,35 @@ def _read_arrays(reader: NpzReader) -> tuple[dict[str, np.ndarray], list[Issue]]
     return arrays, issues
 
 
-def _read_metas(
-    reader: NpzReader, *, strict: bool
-) -> tuple[dict[str, object] | None, list[Issue]]:
+def _read_sub_artifacts(
+    reader: NpzReader, open_beside: OpenBeside | None
+) -> tuple[dict[str, np.ndarray], list[Issue]]:
+    """Map every array that lies beside the artifact, after comparing its digest (C9.4)."""
+    try:
+        references = read_references(reader)
+    except InvalidArtifactError as error:
+        return {}, [_from_error(error, "sub_artifacts")]
+    if references and open_beside is None:
+        message = "arrays lie beside the artifact, but there is no folder to find them in"
+        return {}, [Issue("error", "sub_artifact_missing", "sub_artifacts", message)]
+    arrays: dict[str, np.ndarray] = {}
+    issues = []
+    if open_beside is not None:
+        beside = SubArtifacts(references, open_beside)
+        for key, reference in references.items():
+            try:
+                beside.check(key)
+                arrays[key] = beside.open(key).map()
+            except NotFoundError:
+                message = f"{reference.path} is not there"
+                issues.append(Issue("error", "sub_artifact_missing", key, message))
+            except InvalidArtifactError as error:
+                issues.append(_from_error(error, key))
+        beside.close()
+    return arrays, issues
+
+
+def _read_metas(reader: NpzReader, *, strict: bool) -> tuple[dict[str, object] | None, list[Issue]]:
     """Read `meta` and `meta_json` and compare them (C4.4)."""
     keys = set(reader.keys())
     if "meta" not in keys:

@@ -180,7 +180,12 @@ def _validate_component(
             continue
         issues += _check_bytes(source, artifact, place)
         if artifact.kind == "npz":
-            report, meta = validate_source(source, identity=identity)
+            folder = place.rpartition("/")[0]
+            report, meta = validate_source(
+                source,
+                identity=identity,
+                open_beside=lambda name, folder=folder: backend.open(f"{folder}/{name}"),
+            )
             issues += [replace(issue, where=place) for issue in report]
             issues += _check_agreement(meta, manifest, component, place)
     return issues, len(component.artifacts)

@@ -51,6 +51,7 @@ class Plan:
     decode_threads: int
     queue_size: int
     execution: Execution
+    sub_artifact_bytes: int
 
 
 def plan_run(profile: Profile, only: Iterable[str] | None = None) -> Plan:
@@ -84,6 +85,7 @@ def plan_run(profile: Profile, only: Iterable[str] | None = None) -> Plan:
             device=str(execution["device"]),
             threads=_get_count(execution, "threads_per_model", high=256),
         ),
+        sub_artifact_bytes=_get_count(execution, "sub_artifact_mib", high=1 << 20) << 20,
     )
 
 

@@ -201,9 +201,8 @@ def _measure(item: PlannedComponent, job: Job, media: MediaPass) -> Result:
 
 
 def _open_transaction(job: Job, backend: Backend) -> RunTransaction:
-    if job.joins:
-        return RunTransaction.create_or_join(backend, job.run, _now)
-    return RunTransaction.create(backend, job.run, _now)
+    start = RunTransaction.create_or_join if job.joins else RunTransaction.create
+    return start(backend, job.run, _now, job.plan.sub_artifact_bytes)
 
 
 def _finish(job: Job, transaction: RunTransaction, summary: MediaSummary | None) -> Manifest:

@@ -55,8 +55,8 @@ def render_artifact_summary(artifact: Artifact, schema: ArtifactSchema | None) -
         rows.append(
             {
                 "key": name,
-                "dtype": str(artifact.npz.dtype(name)),
-                "shape": list(artifact.npz.shape(name)),
+                "dtype": str(artifact.dtype(name)),
+                "shape": list(artifact.shape(name)),
                 "unit": known.unit if known is not None else "",
                 "tier": known.tier if known is not None else "",
                 "description": known.description if known is not None else "",

@@ -7,8 +7,9 @@ compared and set in one step. `testing.store_suite` states the rules as tests fo
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Protocol, Self
 
@@ -30,11 +31,14 @@ class Listing:
         folders: Names of folders.
         files: Name -> size in bytes of regular files.
         strange: Names of links, FIFOs and the like, which are never followed or read.
+        modified: Name -> when it last changed, in seconds of the store's own clock: all files,
+            and folders where the backend keeps such a time.
     """
 
     folders: tuple[str, ...]
     files: dict[str, int]
     strange: tuple[str, ...] = ()
+    modified: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +152,53 @@ class Backend(Protocol):
         """Remove a file durably; an absent one is no error.
 
         Raises:
+            StoreUnavailableError: The store refused.
+        """
+        ...
+
+    def remove_folder(self, folder: str) -> None:
+        """Remove a folder durably if it is empty; a full or absent one is no error.
+
+        Where folders are only a way to write names, this does nothing.
+
+        Raises:
+            InvalidContentError: It is a link or a file, which stays.
+            StoreUnavailableError: The store refused.
+        """
+        ...
+
+    def move(self, path: str, new_path: str) -> None:
+        """Give a file, folder or link another name below the root, durably, following no link.
+
+        A backend that cannot rename copies, then removes: after a crash in between both are
+        there. The caller chooses a new name that nobody uses.
+
+        Raises:
+            NotFoundError: There is nothing to move.
+            ConflictError: The new name is taken; nothing was moved.
+            StoreUnavailableError: The store refused.
+        """
+        ...
+
+    def exclusive(self, name: str) -> AbstractContextManager[None]:
+        """Keep everybody else who asks for the same name waiting while the block runs.
+
+        It ends with its holder, however that dies, and is not reentrant. One holder asks for one
+        name at a time. Where there are no such locks it is a lease: it makes collisions rare, and
+        swaps and tombstones keep them harmless.
+
+        Raises:
+            StoreUnavailableError: The store refused.
+        """
+        ...
+
+    def read_clock(self) -> float:
+        """Return the store's own time in seconds: when a file written just now was last changed.
+
+        Comparable with `Listing.modified`, whatever this machine's clock says.
+
+        Raises:
+            NotFoundError: The store has never been written to.
             StoreUnavailableError: The store refused.
         """
         ...

@@ -35,6 +35,7 @@ from filmcan.store.base import (
 
 _LOCKS = (HOUSEKEEPING, "locks")
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_STAYS = frozenset({errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST})
 _NOT_REGULAR = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EINVAL})
 
 
@@ -72,10 +73,12 @@ class LocalBackend:
                 kind: [item.name for item in entries if item.kind == kind]
                 for kind in ("file", "directory", "other")
             }
+            sizes, modified = self._measure(folder, names["file"], names["directory"])
             return Listing(
                 folders=tuple(names["directory"]),
-                files=self._measure(folder, names["file"]),
+                files=sizes,
                 strange=tuple(names["other"]),
+                modified=modified,
             )
 
     def stage(self, folder: str) -> StagedFile:
@@ -112,6 +115,56 @@ class LocalBackend:
         with _translated(path):
             self._root.remove_file(_split(path))
 
+    def remove_folder(self, folder: str) -> None:
+        """Remove an empty folder durably; see `Backend.remove_folder`."""
+        *above, name = _split(folder)
+        with _translated(folder):
+            try:
+                with self._root.directory(tuple(above)) as directory:
+                    os.rmdir(name, dir_fd=directory)
+                    os.fsync(directory)
+            except OSError as error:
+                if error.errno not in _STAYS:
+                    raise
+
+    def move(self, path: str, new_path: str) -> None:
+        """Rename durably, following no link; see `Backend.move`."""
+        *above, name = _split(path)
+        *new_above, new_name = _split(new_path)
+        with (
+            _translated(path),
+            self._root.directory(tuple(above)) as source,
+            self._root.directory(tuple(new_above), create=True) as target,
+        ):
+            if _exists(new_name, target):
+                raise ConflictError("the name is taken", where=new_path)
+            os.rename(name, new_name, src_dir_fd=source, dst_dir_fd=target)
+            # The new name first: a power cut may leave both, never neither.
+            os.fsync(target)
+            os.fsync(source)
+
+    @contextlib.contextmanager
+    def exclusive(self, name: str) -> Iterator[None]:
+        """Hold a lock that dies with this process; see `Backend.exclusive`."""
+        with contextlib.ExitStack() as held:
+            with _translated(name):
+                self._mark()
+                held.enter_context(self._locked(name, kind="exclusive"))
+            yield
+
+    def read_clock(self) -> float:
+        """Return the time of a file written just now; see `Backend.read_clock`."""
+        name = build_temporary_name("clock")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with _translated(HOUSEKEEPING), self._root.directory((HOUSEKEEPING,)) as directory:
+            descriptor = os.open(name, flags, 0o666, dir_fd=directory)
+            try:
+                os.write(descriptor, b"\n")
+                return os.fstat(descriptor).st_mtime
+            finally:
+                os.close(descriptor)
+                os.unlink(name, dir_fd=directory)
+
     def find_local_path(self, path: str) -> str | None:
         """Return the path on disk; see `Backend.find_local_path`."""
         return str(self._root.path.joinpath(*_split(path)))
@@ -122,22 +175,31 @@ class LocalBackend:
         except FileNotFoundError:
             return None
 
-    def _measure(self, folder: str, names: list[str]) -> dict[str, int]:
-        if not names:
-            return {}
-        sizes = {}
+    def _measure(
+        self, folder: str, files: list[str], folders: list[str]
+    ) -> tuple[dict[str, int], dict[str, float]]:
+        """Return sizes of files, and when files and folders last changed."""
+        sizes: dict[str, int] = {}
+        modified: dict[str, float] = {}
+        if not files and not folders:
+            return sizes, modified
         with self._root.directory(_split(folder)) as directory:
-            for name in names:
+            for name in (*files, *folders):
                 with contextlib.suppress(FileNotFoundError):  # removed since it was listed
-                    sizes[name] = os.stat(name, dir_fd=directory, follow_symlinks=False).st_size
-        return sizes
+                    found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+                    modified[name] = found.st_mtime
+                    sizes[name] = found.st_size
+        return {name: sizes[name] for name in files if name in sizes}, modified
 
     @contextlib.contextmanager
-    def _locked(self, path: str) -> Iterator[None]:
-        # A fixed number of lock files: a holder takes one at a time, so sharing one is harmless.
-        name = f"{hashlib.sha256(path.encode()).hexdigest()[:2]}.lock"
-        folder = self._root.path.joinpath(*_LOCKS)
-        with locked(folder / name):
+    def _locked(self, path: str, kind: str = "swap") -> Iterator[None]:
+        # A fixed number of lock files of each kind: a holder takes one of a kind at a time, and
+        # never an exclusive one within a swap, so sharing one is harmless.
+        name = f"{hashlib.sha256(path.encode()).hexdigest()[:2]}.{kind}.lock"
+        with (
+            self._root.directory(_LOCKS, create=True) as directory,
+            locked(Path(name), directory=directory),
+        ):
             yield
 
     def _mark(self) -> None:
@@ -228,9 +290,17 @@ class _LocalStagedFile:
 
 def _split(path: str) -> tuple[str, ...]:
     parts = tuple(path.split("/")) if path else ()
-    if any(part in ("", ".", "..") or "\0" in part or "\\" in part for part in parts):
+    if any(part in ("", ".", "..") or "\0" in part or os.sep in part for part in parts):
         raise InvalidContentError(f"{path!r} is no path below the store", code="bad_path")
     return parts
+
+
+def _exists(name: str, directory: int) -> bool:
+    try:
+        os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _version(data: bytes) -> str:

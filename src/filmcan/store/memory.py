@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import contextlib
 import threading
-from collections.abc import Callable
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import BinaryIO, Self
 
@@ -20,7 +23,9 @@ class MemoryBackend:
         """Start empty."""
         self._files: dict[str, bytes] = {}
         self._versions: dict[str, int] = {}
+        self._modified: dict[str, float] = {}
         self._lock = threading.Lock()
+        self._held: dict[str, threading.Lock] = defaultdict(threading.Lock)
 
     @property
     def url(self) -> str:
@@ -45,6 +50,7 @@ class MemoryBackend:
         prefix = f"{folder}/" if folder else ""
         folders: set[str] = set()
         files: dict[str, int] = {}
+        modified: dict[str, float] = {}
         with self._lock:
             for path, data in self._files.items():
                 if path.startswith(prefix):
@@ -53,7 +59,8 @@ class MemoryBackend:
                         folders.add(name)
                     else:
                         files[name] = len(data)
-        return Listing(tuple(sorted(folders)), dict(sorted(files.items())))
+                        modified[name] = self._modified[path]
+        return Listing(tuple(sorted(folders)), dict(sorted(files.items())), modified=modified)
 
     def stage(self, folder: str) -> StagedFile:
         """Return a new staged file; see `Backend.stage`."""
@@ -89,6 +96,36 @@ class MemoryBackend:
         with self._lock:
             self._files.pop(path, None)
 
+    def remove_folder(self, folder: str) -> None:
+        """Do nothing: folders are only a way to write names."""
+
+    def move(self, path: str, new_path: str) -> None:
+        """Give a file or a folder another name; see `Backend.move`."""
+        with self._lock:
+            moved = [name for name in self._files if name == path or name.startswith(f"{path}/")]
+            if not moved:
+                raise NotFoundError("there is no such file in the store", where=path)
+            if any(name == new_path or name.startswith(f"{new_path}/") for name in self._files):
+                raise ConflictError("the name is taken", where=new_path)
+            for name in moved:
+                target = f"{new_path}{name[len(path) :]}"
+                self._modified[target] = self._modified[name]
+                self._files[target] = self._files.pop(name)
+                self._versions[target] = self._versions.get(target, 0) + 1
+
+    @contextlib.contextmanager
+    def exclusive(self, name: str) -> Iterator[None]:
+        """Hold a lock of this process; see `Backend.exclusive`."""
+        with self._lock:
+            lock = self._held[name]
+        with lock:
+            yield
+
+    def read_clock(self) -> float:
+        """Return this process's time; see `Backend.read_clock`."""
+        self._get(FORMAT_MARKER)
+        return time.time()
+
     def find_local_path(self, path: str) -> str | None:  # noqa: ARG002 - the protocol's signature
         """Return None: nothing lies on a disk."""
         return None
@@ -99,8 +136,11 @@ class MemoryBackend:
             self._put(path, data)
 
     def _put(self, path: str, data: bytes) -> None:
-        self._files.setdefault(FORMAT_MARKER, FORMAT_TEXT)
+        if FORMAT_MARKER not in self._files:
+            self._files[FORMAT_MARKER] = FORMAT_TEXT
+            self._modified[FORMAT_MARKER] = time.time()
         self._files[path] = data
+        self._modified[path] = time.time()
         self._versions[path] = self._versions.get(path, 0) + 1
 
     def _get(self, path: str) -> bytes:

@@ -69,7 +69,12 @@ class Run:
         place = f"{self.path}/{record.path}"
         local = self.backend.find_local_path(place)
         path = Path(local) if local is not None else None
-        return Artifact(open_npz(self.backend.open(place)), path)
+        folder = place.rpartition("/")[0]
+        return Artifact(
+            open_npz(self.backend.open(place)),
+            path,
+            lambda name: self.backend.open(f"{folder}/{name}"),
+        )
 
     def _get_record(self, component: str) -> ArtifactRecord:
         found = self.manifest.find_component(component)

@@ -28,12 +28,22 @@ from filmcan.contract.meta import Identity, validate_meta
 from filmcan.contract.registry import get_schema
 from filmcan.contract.validate import validate_arrays
 from filmcan.errors import ConflictError, InvalidArtifactError, NotFoundError
+from filmcan.npz.npy import write_npy
+from filmcan.npz.sub_artifacts import (
+    SUB_ARTIFACTS,
+    SubArtifact,
+    build_references,
+    build_sub_artifact_name,
+)
 from filmcan.npz.writer import write_npz
 
 if TYPE_CHECKING:
     import numpy as np
 
     from filmcan.store.base import Backend
+
+SUB_ARTIFACT_BYTES = 64 * 1024 * 1024
+"""Arrays of this size or more lie beside their NPZ, as `.npy` (C9.4)."""
 
 _SWAP_TRIES = 100
 
@@ -57,28 +67,42 @@ class Product:
 class RunTransaction:
     """The one writer of a run in this process. Not for use from two threads at once."""
 
-    def __init__(self, backend: Backend, run: RunRecord, clock: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        run: RunRecord,
+        clock: Callable[[], str],
+        sub_artifact_bytes: int = SUB_ARTIFACT_BYTES,
+    ) -> None:
         """Use `create` or `join`."""
         self._backend = backend
         self._clock = clock
+        self._sub_artifact_bytes = sub_artifact_bytes
         self.run_path = build_run_path(run.platform_id, run.video_id, run.run_id)
         self._ids = run
 
     @classmethod
-    def create(cls, backend: Backend, run: RunRecord, clock: Callable[[], str]) -> RunTransaction:
+    def create(
+        cls,
+        backend: Backend,
+        run: RunRecord,
+        clock: Callable[[], str],
+        sub_artifact_bytes: int = SUB_ARTIFACT_BYTES,
+    ) -> RunTransaction:
         """Create a run with an empty manifest.
 
         Args:
             backend: The store.
             run: The run's record; `updated_at`, `revision` and `write_id` are set here.
             clock: Gives the present time as the contract writes it.
+            sub_artifact_bytes: From this size on an array lies beside its NPZ.
 
         Raises:
             InvalidIdError: An id is refused.
             ConflictError: The run exists already.
             StoreUnavailableError: The store refused.
         """
-        transaction = cls(backend, run, clock)
+        transaction = cls(backend, run, clock, sub_artifact_bytes)
         stamped = transaction._stamp(Manifest(run), revision=1)
         path = transaction._manifest_path
         try:
@@ -93,7 +117,11 @@ class RunTransaction:
 
     @classmethod
     def create_or_join(
-        cls, backend: Backend, run: RunRecord, clock: Callable[[], str]
+        cls,
+        backend: Backend,
+        run: RunRecord,
+        clock: Callable[[], str],
+        sub_artifact_bytes: int = SUB_ARTIFACT_BYTES,
     ) -> RunTransaction:
         """Create a run, or join it when it exists; two processes may try at once.
 
@@ -101,12 +129,18 @@ class RunTransaction:
             As `create` and `join`.
         """
         try:
-            return cls.create(backend, run, clock)
+            return cls.create(backend, run, clock, sub_artifact_bytes)
         except ConflictError:
-            return cls.join(backend, run, clock)
+            return cls.join(backend, run, clock, sub_artifact_bytes)
 
     @classmethod
-    def join(cls, backend: Backend, run: RunRecord, clock: Callable[[], str]) -> RunTransaction:
+    def join(
+        cls,
+        backend: Backend,
+        run: RunRecord,
+        clock: Callable[[], str],
+        sub_artifact_bytes: int = SUB_ARTIFACT_BYTES,
+    ) -> RunTransaction:
         """Join an existing run: its planned components grow by those of `run`.
 
         Raises:
@@ -115,7 +149,7 @@ class RunTransaction:
             InvalidManifestError: Its manifest is damaged; it is left as it is.
             StoreUnavailableError: The store refused.
         """
-        transaction = cls(backend, run, clock)
+        transaction = cls(backend, run, clock, sub_artifact_bytes)
 
         def widen(manifest: Manifest) -> Manifest:
             _check_same_run(manifest.run, run, transaction.run_path)
@@ -146,12 +180,12 @@ class RunTransaction:
                 where=self.run_path,
                 hint="Nothing was written; this is a fault of the component.",
             )
-        artifact = self._write_artifact(name, product.arrays, product.meta)
+        artifacts = self._write_artifacts(name, product.arrays, product.meta)
         record = replace(
             product.record,
             status=cast("Status", product.meta["status"]),
             empty_reason=cast("str | None", product.meta["empty_reason"]),
-            artifacts=(artifact,),
+            artifacts=artifacts,
             error=None,
         )
         self._list_component(record)
@@ -216,15 +250,44 @@ class RunTransaction:
             )
         return [*issues, *validate_arrays(product.arrays, schema, status=str(meta.get("status")))]
 
-    def _write_artifact(
+    def _write_artifacts(
         self, name: str, arrays: Mapping[str, np.ndarray], meta: Mapping[str, object]
-    ) -> ArtifactRecord:
+    ) -> tuple[ArtifactRecord, ...]:
+        """Write the NPZ, and before it the very large arrays that lie beside it (C9.4)."""
         folder = f"{self.run_path}/{parse_id('component', name)}"
+        kept: dict[str, np.ndarray] = {}
+        references = []
+        for key, array in arrays.items():
+            if array.nbytes >= self._sub_artifact_bytes and array.ndim and array.dtype != object:
+                references.append(self._write_sub_artifact(folder, key, array))
+            else:
+                kept[key] = array
+        if references:
+            kept[SUB_ARTIFACTS] = build_references(references)
         with self._backend.stage(folder) as staged:
-            written = write_npz(staged.file, arrays, meta, sync=staged.sync)
+            written = write_npz(staged.file, kept, meta, sync=staged.sync)
             file_name = build_artifact_name(name, written.sha256)
             staged.publish(f"{folder}/{file_name}")
-        return ArtifactRecord(f"{name}/{file_name}", written.size_bytes, written.sha256, "npz")
+        npz = ArtifactRecord(f"{name}/{file_name}", written.size_bytes, written.sha256, "npz")
+        beside = (
+            ArtifactRecord(f"{name}/{item.path}", item.size_bytes, item.sha256, "npy")
+            for item in references
+        )
+        return (npz, *beside)
+
+    def _write_sub_artifact(self, folder: str, key: str, array: np.ndarray) -> SubArtifact:
+        with self._backend.stage(folder) as staged:
+            written = write_npy(staged.file, array, sync=staged.sync)
+            file_name = build_sub_artifact_name(key, written.sha256)
+            staged.publish(f"{folder}/{file_name}")
+        return SubArtifact(
+            key,
+            file_name,
+            written.size_bytes,
+            written.sha256,
+            array.dtype.name,
+            tuple(array.shape),
+        )
 
     def _list_component(self, record: ComponentRecord) -> None:
         former: list[ArtifactRecord] = []

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 from av.stream import Disposition
+from av.video.reformatter import VideoReformatter
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -29,7 +30,7 @@ _GRID = 4
 _CODED_BITS = _GRID * _GRID - 4
 """One block of the grid for each bit of the number; the four corners tell which side is up."""
 
-MPEG_MS = Fraction(1, 1000)
+_MILLISECOND = Fraction(1, 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +154,14 @@ def paint_number(number: int, size: tuple[int, int]) -> np.ndarray:
 
 def read_number(picture: np.ndarray) -> int:
     """Return the number that an upright picture shows, gray or RGB, of any size."""
-    luma = picture if picture.ndim == 2 else picture.mean(axis=2)  # noqa: PLR2004 - rows, columns
+    luma = picture if picture.ndim == 2 else picture.mean(axis=2)
     height, width = luma.shape
     number = 0
     for bit, (row, column) in enumerate(_coded_cells()):
         middle = luma[
             (2 * row + 1) * height // (2 * _GRID), (2 * column + 1) * width // (2 * _GRID)
         ]
-        number |= int(middle > 120) << bit  # noqa: PLR2004 - between the two grays
+        number |= int(middle > 120) << bit  # between the two grays
     return number
 
 
@@ -232,7 +233,7 @@ def _add_stream(output: OutputContainer, spec: ClipVideo | ClipSound) -> Any:  #
     context = stream.codec_context
     context.thread_count = 1  # one slice per frame, as real encoders write, and the same bytes
     if spec.times_ms is not None:
-        context.time_base = stream.time_base = MPEG_MS
+        context.time_base = stream.time_base = _MILLISECOND
     if spec.rotation_deg is not None:
         stream.set_display_rotation(spec.rotation_deg, spec.mirrored, spec.flipped)
     if spec.colour_space is not None:
@@ -245,29 +246,30 @@ def _add_stream(output: OutputContainer, spec: ClipVideo | ClipSound) -> Any:  #
 
 
 def _write_video(output: OutputContainer, stream: Any, spec: ClipVideo) -> None:  # noqa: ANN401
-    time_base = Fraction(1, spec.rate_hz) if spec.times_ms is None else MPEG_MS
+    time_base = Fraction(1, spec.rate_hz) if spec.times_ms is None else _MILLISECOND
+    reformatter = VideoReformatter()
     for number in range(spec.frames):
-        frame = _build_frame(spec, number)
+        frame = _build_frame(spec, number, reformatter)
         frame.pts = number if spec.times_ms is None else spec.times_ms[number]
         frame.time_base = time_base
         output.mux(stream.encode(frame))
     output.mux(stream.encode(None))
 
 
-def _build_frame(spec: ClipVideo, number: int) -> av.VideoFrame:
+def _build_frame(spec: ClipVideo, number: int, reformatter: VideoReformatter) -> av.VideoFrame:
     if spec.planes is None:
         paint = spec.paint or (lambda shown: paint_number(shown, spec.size))
         picture = np.ascontiguousarray(paint(number))
         frame = av.VideoFrame.from_ndarray(picture, "rgb24")
         if spec.pixel_format != "rgb24":
-            frame = frame.reformat(
-                format=spec.pixel_format, dst_colorspace=spec.colour_space,
-                dst_color_range=spec.colour_range,
+            frame = reformatter.reformat(
+                frame, format=spec.pixel_format, dst_colorspace=spec.colour_space,
+                dst_color_range=spec.colour_range, threads=1,
             )  # fmt: skip
     else:
         frame = av.VideoFrame(*spec.size, spec.pixel_format)
         for plane, values in zip(frame.planes, spec.planes(number), strict=True):
-            stored = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+            stored = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
             given = np.ascontiguousarray(values).view(np.uint8).reshape(values.shape[0], -1)
             stored[: given.shape[0], : given.shape[1]] = given
     if spec.colour_space is not None:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filmcan.media.decode import MediaPass, MediaSummary
 from filmcan.media.frames import FrameRequest, FrameSample, FrameView
@@ -13,6 +14,9 @@ from filmcan.media.limits import Limits
 from filmcan.media.probe import probe_source
 from filmcan.media.sound import SoundBlock, SoundRequest
 from filmcan.media.timeline import UNIFORM_V1, Sampling
+
+if TYPE_CHECKING:
+    import numpy as np
 
 TEST_LIMITS = Limits(
     max_duration_sec=14400.0,
@@ -40,6 +44,17 @@ class MediaReading:
     frames: Mapping[str, list[FrameSample] | None]
     sounds: Mapping[str, list[SoundBlock] | None]
     summary: MediaSummary
+
+
+def get_picture(sample: FrameSample) -> np.ndarray:
+    """Return a sample's picture.
+
+    Raises:
+        ValueError: The frame did not decode.
+    """
+    if sample.image is None:
+        raise ValueError(f"frame {sample.index} did not decode")
+    return sample.image
 
 
 def open_pass(

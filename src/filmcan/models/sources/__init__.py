@@ -7,9 +7,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from filmcan.models.sources.local import LocalSource
+from filmcan.models.sources.npm import NpmSource
 from filmcan.models.sources.wheel import WheelSource
 
 if TYPE_CHECKING:
     from filmcan.models.sources.base import Source
 
-SOURCES: Mapping[str, type[Source]] = MappingProxyType({"local": LocalSource, "wheel": WheelSource})
+SOURCES: Mapping[str, type[Source]] = MappingProxyType(
+    {source.kind: source for source in (LocalSource, NpmSource, WheelSource)}
+)

@@ -13,6 +13,7 @@ from filmcan.models.sources.base import copy_exactly
 
 if TYPE_CHECKING:
     from filmcan.contract.reading import ObjectReader
+    from filmcan.models.sources.base import FetchOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class LocalSource:
         """Return the file's path."""
         return f"file {self.path}"
 
-    def fetch_to(self, target: Path, *, size_bytes: int, work: Path) -> None:  # noqa: ARG002 - one file needs no intermediate ones
+    def fetch_to(self, target: Path, order: FetchOrder) -> None:
         """Copy the file; later changes to it then leave the cache alone.
 
         Raises:
@@ -54,4 +55,4 @@ class LocalSource:
                 where=self.describe(),
             ) from error
         with os.fdopen(descriptor, "rb") as file:
-            copy_exactly(file, target, size_bytes=size_bytes, where=self.describe())
+            copy_exactly(file, target, size_bytes=order.size_bytes, where=self.describe())

