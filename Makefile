@@ -6,20 +6,24 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet --qui
 LOCK := $(BIN)/python -m piptools compile --quiet --generate-hashes --allow-unsafe --strip-extras \
 	--resolver=backtracking --build-deps-for=editable --newline=lf --no-header --no-emit-index-url \
 	--no-emit-find-links --no-emit-trusted-host --no-emit-options --annotation-style=line
+# What the demo and the tests run besides the bare package: everything weights are there for.
+EXTRAS := --extra=models --extra=text --extra=ocr
 
 # Stamps: an environment is made anew only when its lock or the project's metadata changes.
 BASE := $(VENV)/.base
 DEV := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup check fmt lint types layers generated schemas docs bench fuzz cover lock clean
+.PHONY: help demo test setup check fmt lint types layers generated schemas docs bench fuzz mutants cover lock clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 # --- for users --------------------------------------------------------------------------------
 
-demo: $(BASE) ## install, fetch a sample clip, turn it into a validated run, print the report
+demo: $(BASE) ## install, fetch a clip and weights, make a validated run of it, print the report
+	@$(BIN)/filmcan models pull --set demo >/dev/null || \
+		echo 'Going on: what could not be fetched ends as dependency_missing below.'
 	$(BIN)/filmcan demo
 
 test: $(DEV) ## run all tests
@@ -47,6 +51,7 @@ layers: $(DEV) ## who may import whom (docs/style.md section 2)
 
 generated: $(DEV) ## generated files are in step with their sources
 	$(BIN)/filmcan schema docs --check
+	$(BIN)/filmcan schema check
 
 schemas: $(DEV) ## write every component's SCHEMA.md from the machine schemas
 	$(BIN)/filmcan schema docs
@@ -60,6 +65,9 @@ bench: $(DEV) ## measure the ratios of docs/design.md section 8
 fuzz: $(DEV) ## run every property test with many more examples
 	$(BIN)/python -m pytest -q -m hypothesis --hypothesis-profile=fuzz $(ARGS)
 
+mutants: $(DEV) ## remove each flush, lock, check and limit in turn: a test must turn red
+	$(BIN)/python tools/mutation_check.py $(ARGS)
+
 cover: $(DEV) ## branch coverage; complete for errors, contract, npz and store
 	$(BIN)/python -m pytest -q --cov --cov-report=
 	$(BIN)/coverage report
@@ -67,8 +75,8 @@ cover: $(DEV) ## branch coverage; complete for errors, contract, npz and store
 		--include='src/filmcan/errors.py,src/filmcan/contract/*,src/filmcan/npz/*,src/filmcan/store/*'
 
 lock: $(DEV) ## write requirements/*.lock anew; UPGRADE=--upgrade takes newer versions
-	$(LOCK) $(UPGRADE) --output-file=requirements/base.lock pyproject.toml
-	$(LOCK) $(UPGRADE) --extra=dev --constraint=requirements/base.lock \
+	$(LOCK) $(UPGRADE) $(EXTRAS) --output-file=requirements/base.lock pyproject.toml
+	$(LOCK) $(UPGRADE) $(EXTRAS) --extra=dev --constraint=requirements/base.lock \
 		--output-file=requirements/dev.lock pyproject.toml
 
 clean: ## remove .venv, caches and the demo's store

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from filmcan.errors import AssetError
+from filmcan.models.cache import CACHE_VARIABLE, open_cache
+from filmcan.models.catalog import CATALOG_VARIABLE, load_catalog
+from filmcan.models.fetch import fetch
+from filmcan.models.weights import Weights, get_weights
 from filmcan.testing.made_media import ClipSound, ClipVideo, build_tone, make_media
 
 # A busy machine is no failure; `make fuzz` takes many more examples.
@@ -34,3 +41,29 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("media") / "clip.mp4"
     sound = ClipSound(build_tone(2.0, hz=440.0, channels=2), layout="stereo")
     return make_media(path, ClipVideo(frames=50, rate_hz=25, size=(160, 96)), sound)
+
+
+@pytest.fixture(scope="session")
+def model_cache() -> Callable[[str], Weights]:
+    """Return a function from an asset's name to its real weights, fetched on first use.
+
+    They lie in the cache of whoever runs the tests, so a second run fetches nothing. Where no
+    source can be reached the test is skipped; `FILMCAN_REQUIRE_MODELS=1` makes that a failure.
+    """
+    root = open_cache().root
+
+    @functools.cache
+    def get(name: str) -> Weights:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(CACHE_VARIABLE, str(root))
+            patch.delenv(CATALOG_VARIABLE, raising=False)
+            try:
+                fetch(load_catalog().get(name))
+            except AssetError as error:
+                unreachable = error.code in ("asset_unreachable", "asset_offline")
+                if not unreachable or os.environ.get("FILMCAN_REQUIRE_MODELS"):
+                    raise
+                pytest.skip(f"the weights of {name} cannot be fetched: {error}")
+            return get_weights(name)
+
+    return get

@@ -26,6 +26,7 @@ TEMPORARY_PREFIX = "_tmp_"
 """Every unfinished file carries this prefix, so that no reader takes it for data (C1.2)."""
 
 _LOCK_POLL_SEC = 0.02
+_REMEMBERED_FOLDERS = 4_096
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _DIRECTORY = getattr(os, "O_DIRECTORY", 0)
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)
@@ -134,6 +135,8 @@ class Root:
     def __init__(self, path: Path) -> None:
         """Resolve the root; it need not exist yet."""
         self.path = path.resolve()
+        self._is_durable = False
+        self._durable: set[tuple[tuple[str, ...], int]] = set()
 
     @contextlib.contextmanager
     def directory(self, parts: tuple[str, ...], *, create: bool = False) -> Iterator[int]:
@@ -141,7 +144,9 @@ class Root:
 
         Args:
             parts: Path segments below the root; `()` is the root.
-            create: Make what is missing, durably: each new entry is flushed in its parent.
+            create: Make what is missing, durably: each entry on the way is flushed in its parent,
+                also one that is there already, because its maker may have died before flushing it.
+                What this object flushed once is not flushed again.
 
         Raises:
             FileNotFoundError: A segment is missing and `create` is False.
@@ -152,8 +157,15 @@ class Root:
             self._create_root()
         descriptor = os.open(self.path, os.O_RDONLY | _DIRECTORY | _CLOEXEC)
         try:
-            for part in parts:
-                below = _open_below(descriptor, part, create=create)
+            for depth, part in enumerate(parts, 1):
+                below, is_new = _open_below(descriptor, part, create=create)
+                try:
+                    if create:
+                        known = (parts[:depth], os.fstat(below).st_ino)
+                        self._flush_entry(known, parent=descriptor, is_new=is_new)
+                except BaseException:
+                    os.close(below)
+                    raise
                 os.close(descriptor)
                 descriptor = below
             yield descriptor
@@ -223,10 +235,28 @@ class Root:
         while not path.is_dir():
             missing.append(path)
             path = path.parent
+        if self._is_durable and not missing:
+            return
+        if not path.is_mount():
+            # Its maker may have died before flushing it; a folder above that only others may
+            # read was not made by any writer of this store.
+            with contextlib.suppress(PermissionError):
+                fsync_directory(path.parent)
         for folder in reversed(missing):
             with contextlib.suppress(FileExistsError):
                 folder.mkdir()
             fsync_directory(folder.parent)
+        self._is_durable = True
+
+    def _flush_entry(
+        self, known: tuple[tuple[str, ...], int], *, parent: int, is_new: bool
+    ) -> None:
+        if known in self._durable and not is_new:
+            return
+        os.fsync(parent)
+        if len(self._durable) >= _REMEMBERED_FOLDERS:
+            self._durable.clear()
+        self._durable.add(known)
 
 
 def open_regular(name: str | Path, *, directory: int | None = None) -> int:
@@ -250,15 +280,14 @@ def _find_kind(entry: os.DirEntry[str]) -> Literal["file", "directory", "other"]
     return "directory" if entry.is_dir(follow_symlinks=False) else "other"
 
 
-def _open_below(directory: int, name: str, *, create: bool) -> int:
+def _open_below(directory: int, name: str, *, create: bool) -> tuple[int, bool]:
+    """Return a folder's descriptor, and whether it was missing just now."""
     flags = os.O_RDONLY | _DIRECTORY | _NOFOLLOW | _CLOEXEC
     try:
-        return os.open(name, flags, dir_fd=directory)
+        return os.open(name, flags, dir_fd=directory), False
     except FileNotFoundError:
         if not create:
             raise
     with contextlib.suppress(FileExistsError):
         os.mkdir(name, dir_fd=directory)
-    # Flushed also when another writer made it first: its flush may not have happened yet.
-    os.fsync(directory)
-    return os.open(name, flags, dir_fd=directory)
+    return os.open(name, flags, dir_fd=directory), True

@@ -82,3 +82,12 @@ def test_brackets_inside_strings_are_no_depth() -> None:
 
 def test_a_surrogate_pair_is_one_character() -> None:
     assert parse_json('["\\ud83d\\ude00"]') == ["😀"]
+
+
+def test_a_parser_that_runs_out_of_stack_refuses_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    def overflow(*arguments: object, **options: object) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr("filmcan.contract.canonical._DECODER.decode", overflow)
+    with pytest.raises(JsonError, match="nested deeper"):
+        parse_json("[]")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filmcan.contract.ids import IdKind, build_run_id, find_id_fault, parse_id
+from filmcan.contract.ids import IdKind, build_run_id, find_id_fault, fold_id, parse_id
 from filmcan.errors import InvalidIdError
 
 
@@ -89,3 +89,8 @@ def test_c2_run_ids_sort_by_start_in_any_zone() -> None:
     later = (noon + timedelta(seconds=1)).astimezone(timezone(timedelta(hours=-11)))
     assert build_run_id(noon, "zzzzzzzz") == "20260131T120000Z-zzzzzzzz"
     assert build_run_id(noon, "zzzzzzzz") < build_run_id(later, "00000000")
+
+
+def test_c2_ids_that_differ_only_in_case_share_a_folder_on_some_disks() -> None:
+    assert fold_id("Video.A") == fold_id("vIDEO.a")
+    assert fold_id("video-a") != fold_id("video_a")

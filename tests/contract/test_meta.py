@@ -110,3 +110,19 @@ def test_c4_a_difference_between_meta_and_meta_json_is_named() -> None:
     assert "only in meta" in str(find_meta_difference({**meta, "more": 1}, meta))
     assert find_meta_difference(meta, []) is not None
     assert find_meta_difference({**meta, "seed": float("nan")}, meta) is not None
+
+
+def test_c4_an_unknown_processor_is_a_warning_whoever_wrote_it() -> None:
+    meta = build(dataprocessor_version="unknown")
+    for required in (None, []):
+        (issue,) = validate_meta(meta, required_keys=required)
+        assert (issue.level, issue.code) == ("warning", "version_unknown")
+
+
+def test_c4_models_that_no_json_can_say_are_found() -> None:
+    rows = [{**MODEL, "score": float("nan")}]
+    assert ("meta_value", "meta.models_used") in codes(build(models_used=rows))
+
+
+def test_c8_a_foreign_signature_is_not_recomputed() -> None:
+    assert codes(build(model_signature=""), required_keys=[]) == []

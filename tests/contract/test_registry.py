@@ -12,6 +12,7 @@ from filmcan.contract.registry import (
     get_schema_document,
     list_schema_components,
     list_schema_versions,
+    parse_document,
 )
 from filmcan.contract.schema import ArtifactSchema, find_components, parse_schema
 from filmcan.contract.validate import validate_arrays
@@ -111,3 +112,23 @@ def test_a_document_that_is_no_schema_is_refused(document: object) -> None:
         parse_schema(document, "x")
     with pytest.raises(InvalidSchemaError):
         find_components(document)
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"{", "Expecting"),
+        (b"[]", "differs from the file's name"),
+        (b'{"schema_version":"other_npz_v1"}', "differs from the file's name"),
+    ],
+)
+def test_a_damaged_document_is_refused_and_says_which(data: bytes, told: str) -> None:
+    with pytest.raises(InvalidSchemaError, match=told) as refusal:
+        parse_document(data, "probe_npz_v1")
+    assert refusal.value.where == "probe_npz_v1"
+
+
+def test_c7_released_copies_stand_beside_the_registry_and_are_no_versions_of_it() -> None:
+    assert set(list_schema_versions("released")) <= set(list_schema_versions())
+    with pytest.raises(NotFoundError, match="released copies"):
+        get_schema_document("probe_npz_v1", "released")

@@ -2,146 +2,25 @@
 
 from __future__ import annotations
 
-import copy
-
 import numpy as np
 import pytest
 
 from filmcan.contract.missing import build_empty_arrays, build_feature_names
 from filmcan.contract.schema import ArtifactSchema, parse_schema
-from filmcan.contract.validate import validate_arrays
+from filmcan.contract.validate import validate_arrays, validate_unknown_arrays
 from filmcan.errors import InvalidSchemaError
+from filmcan.testing.made_schema import (
+    COMPONENT,
+    build_probe_arrays,
+    build_schema_document,
+    find_part,
+)
 
-DOCUMENT: dict[str, object] = {
-    "schema_version": "test_npz_v1",
-    "kind": "core",
-    "description": "A schema for tests.",
-    "extra_keys": False,
-    "extra_meta": [],
-    "components": {
-        "probe_component": {
-            "description": "Everything a schema can say, once.",
-            "empty_reasons": ["video_too_short"],
-            "dims": {
-                "N": {"description": "samples", "samples": True},
-                "F": {"description": "features"},
-            },
-            "features": {
-                "loudness": {
-                    "unit": "LUFS",
-                    "range": [-100, 10],
-                    "mask": "is_present",
-                    "description": "masked",
-                },
-                "ratio": {"range": [0, 1], "description": "always there"},
-                "slope": {"nullable": True, "description": "may be missing"},
-            },
-            "keys": {
-                "feature_names": {
-                    "dtype": "object_str",
-                    "shape": ["F"],
-                    "tier": "model_facing",
-                    "description": "names",
-                },
-                "feature_values": {
-                    "dtype": "float32",
-                    "shape": ["F"],
-                    "tier": "model_facing",
-                    "nullable": True,
-                    "description": "values",
-                },
-                "frame_indices": {
-                    "dtype": "int32",
-                    "shape": ["N"],
-                    "tier": "model_facing",
-                    "increasing": True,
-                    "range": [0, None],
-                    "description": "index",
-                },
-                "is_present": {
-                    "dtype": "bool",
-                    "shape": [],
-                    "tier": "model_facing",
-                    "description": "mask of a feature",
-                },
-                "row_present": {
-                    "dtype": "bool",
-                    "shape": ["N"],
-                    "tier": "model_facing",
-                    "description": "mask",
-                },
-                "values": {
-                    "dtype": "float32",
-                    "shape": ["N", 2],
-                    "tier": "model_facing",
-                    "mask": "row_present",
-                    "range": [-1, 1],
-                    "description": "masked floats",
-                    "zero_plausible": False,
-                },
-                "counts": {
-                    "dtype": "int32",
-                    "shape": ["N"],
-                    "tier": "model_facing",
-                    "mask": "row_present",
-                    "range": [0, 9],
-                    "description": "masked ints",
-                },
-                "labels": {
-                    "dtype": "str",
-                    "shape": ["N"],
-                    "tier": "analytics",
-                    "mask": "row_present",
-                    "description": "masked text",
-                },
-                "plain": {
-                    "dtype": "float32",
-                    "shape": ["N"],
-                    "tier": "analytics",
-                    "description": "never missing",
-                },
-                "extra": {
-                    "dtype": "float16",
-                    "shape": ["any"],
-                    "required": False,
-                    "tier": "debug",
-                    "nullable": True,
-                    "description": "optional",
-                },
-                "payload": {
-                    "dtype": "object_dict",
-                    "shape": [],
-                    "tier": "debug",
-                    "description": "a dict",
-                },
-            },
-        }
-    },
-}
-SCHEMA: ArtifactSchema = parse_schema(DOCUMENT, "probe_component")
-
-
-def build(**changes: np.ndarray | None) -> dict[str, np.ndarray]:
-    payload = np.empty((), dtype=object)
-    payload[()] = {"a": 1}
-    arrays = {
-        "feature_names": build_feature_names(["loudness", "ratio", "slope"]),
-        "feature_values": np.float32([-20, 0.5, np.nan]),
-        "frame_indices": np.int32([0, 4, 9]),
-        "is_present": np.array(True),
-        "row_present": np.array([True, False, True]),
-        "values": np.float32([[0.1, 0.2], [np.nan, np.nan], [0, 1]]),
-        "counts": np.int32([0, -1, 3]),
-        "labels": np.array(["a", "", "c"]),
-        "plain": np.float32([0, 0, 0]),
-        "payload": payload,
-    }
-    merged = {**arrays, **changes}
-    return {key: array for key, array in merged.items() if array is not None}
+SCHEMA: ArtifactSchema = parse_schema(build_schema_document(), COMPONENT)
 
 
 def codes(status: str = "ok", **changes: np.ndarray | None) -> list[tuple[str, str]]:
-    issues = validate_arrays(build(**changes), SCHEMA, status=status)
+    issues = validate_arrays(build_probe_arrays(**changes), SCHEMA, status=status)
     return [(issue.code, issue.key) for issue in issues]
 
 
@@ -188,7 +67,11 @@ def test_a_good_artifact_has_no_issue() -> None:
             "feature_names",
             {"feature_names": build_feature_names(["loudness", "slope", "ratio"])},
         ),
-        ("value_under_false_mask", "feature_values[loudness]", {"is_present": np.array(False)}),
+        (
+            "value_under_false_mask",
+            "feature_values[loudness]",
+            {"loudness_present": np.array(False)},
+        ),
         (
             "missing_not_nullable",
             "feature_values[ratio]",
@@ -228,7 +111,7 @@ def test_c6_an_empty_artifact_is_filled_by_its_schema_and_valid() -> None:
     assert validate_arrays(arrays, SCHEMA, status="empty") == []
     assert arrays["values"].shape == (0, 2)
     assert np.isnan(arrays["feature_values"]).all()
-    assert arrays["is_present"].item() is False
+    assert arrays["loudness_present"].item() is False
     assert "extra" not in arrays
 
 
@@ -250,7 +133,7 @@ def test_c6_what_an_empty_component_did_measure_is_kept() -> None:
         ("keys.plain.shape", "N", "list of sizes"),
         ("keys.plain.mask", "nowhere", "no bool key"),
         ("keys.plain.mask", "values", "no bool key"),
-        ("keys.is_present.mask", "row_present", "no prefix"),
+        ("keys.loudness_present.mask", "row_present", "no prefix"),
         ("keys.plain.tier", "secret", "expected one of"),
         ("keys.plain.colour", "red", "unknown field"),
         ("keys.plain.range", [1], "expected \\[low, high\\]"),
@@ -261,11 +144,132 @@ def test_c6_what_an_empty_component_did_measure_is_kept() -> None:
 def test_c7_a_malformed_schema_is_refused_with_its_place(
     path: str, value: object, told: str
 ) -> None:
-    document = copy.deepcopy(DOCUMENT)
-    target = document["components"]["probe_component"]  # type: ignore[index]
+    document = build_schema_document()
+    target = find_part(document)
     *steps, last = path.split(".")
     for step in steps:
         target = target[step]
     target[last] = value
     with pytest.raises(InvalidSchemaError, match=told):
-        parse_schema(document, "probe_component")
+        parse_schema(document, COMPONENT)
+
+
+def test_c6_a_mask_of_another_length_governs_nothing_and_is_found() -> None:
+    document = build_schema_document()
+    keys = find_part(document)["keys"]
+    keys["row_present"]["shape"] = ["any"]
+    for name in ("values", "counts", "labels"):
+        keys[name]["shape"][0] = "any"
+    schema = parse_schema(document, COMPONENT)
+    assert validate_arrays(build_probe_arrays(), schema, status="ok") == []
+    issues = validate_arrays(build_probe_arrays(row_present=np.bool_([1, 0])), schema, status="ok")
+    assert {(issue.code, issue.key) for issue in issues} == {
+        ("shape", "values"),
+        ("shape", "counts"),
+        ("shape", "labels"),
+    }
+
+
+def test_c6_a_single_value_under_a_mask_is_found_without_a_place() -> None:
+    document = build_schema_document()
+    find_part(document)["keys"]["level"] = {
+        "dtype": "float32",
+        "shape": [],
+        "tier": "analytics",
+        "mask": "loudness_present",
+        "description": "one value",
+    }
+    schema = parse_schema(document, COMPONENT)
+    arrays = build_probe_arrays(level=np.array(np.nan, np.float32))
+    (issue,) = validate_arrays(arrays, schema, status="ok")
+    assert (issue.code, issue.key) == ("missing_under_true_mask", "level")
+    assert "first at" not in issue.message
+
+
+@pytest.mark.parametrize(
+    ("part", "mask"),
+    [
+        ("loudness", "loudness_present"),
+        ("embeddings", "primary_embedding_present"),
+        ("faces", "has_any_face"),
+        ("faces", "has_faces"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("is_present", "reason", "code"),
+    [
+        (True, "", None),
+        (False, "silence", None),
+        (True, "silence", "reason_without_missing"),
+        (False, "", "missing_without_reason"),
+    ],
+)
+def test_c6_the_reason_of_a_part_stands_exactly_where_its_mask_is_false(
+    part: str, mask: str, is_present: bool, reason: str, code: str | None
+) -> None:
+    document = build_schema_document()
+    document["extra_keys"] = True
+    keys, features = find_part(document)["keys"], find_part(document)["features"]
+    del keys["loudness_present"], keys["loudness_empty_reason"], features["loudness"]["mask"]
+    text = {"dtype": "str", "shape": [], "tier": "analytics", "description": "reason"}
+    keys[f"{part}_empty_reason"] = text
+    keys[mask] = {**text, "dtype": "bool"}
+    changes: dict[str, np.ndarray | None] = {
+        "loudness_present": None,
+        "loudness_empty_reason": None,
+        f"{part}_empty_reason": np.array(reason),
+        mask: np.array(is_present),
+    }
+    issues = validate_arrays(
+        build_probe_arrays(**changes), parse_schema(document, COMPONENT), status="ok"
+    )
+    assert [(issue.code, issue.key) for issue in issues] == (
+        [] if code is None else [(code, f"{part}_empty_reason")]
+    )
+
+
+def test_c6_a_reason_without_a_mask_to_compare_is_left_alone() -> None:
+    assert codes(loudness_present=None, loudness_empty_reason=np.array("silence")) == [
+        ("key_missing", "loudness_present")
+    ]
+
+
+def test_c8_frame_numbers_outside_the_schema_are_judged_too() -> None:
+    document = build_schema_document()
+    document["extra_keys"] = True
+    del find_part(document)["keys"]["frame_indices"]
+    schema = parse_schema(document, COMPONENT)
+    for indices, code in (
+        (np.int32([3, 3, 4]), "not_increasing"),
+        (np.float32([0, 1, 2]), "dtype"),
+        (np.int32([[0]]), "dtype"),
+    ):
+        issues = validate_arrays(build_probe_arrays(frame_indices=indices), schema, status="ok")
+        assert [(issue.code, issue.key) for issue in issues] == [(code, "frame_indices")]
+    assert validate_arrays(build_probe_arrays(frame_indices=None), schema, status="ok") == []
+
+
+def test_c8_arrays_without_a_schema_are_held_to_what_the_contract_alone_says() -> None:
+    nothing = np.empty(2, object)
+    arrays = {
+        "frame_indices": np.int64([2, 1]),
+        "hands": nothing,
+        "text": np.array(["a", None], object),
+        "feature_names": np.array(["a"]),
+        "feature_values": np.float32([1, 2]),
+    }
+    assert [(issue.code, issue.key) for issue in validate_unknown_arrays(arrays)] == [
+        ("not_increasing", "frame_indices"),
+        ("stored_none", "hands"),
+        ("shape", "feature_values"),
+    ]
+    assert validate_unknown_arrays({}) == []
+
+
+def test_c9_feature_names_that_repeat_or_run_out_are_found() -> None:
+    names = build_feature_names(["loudness", "ratio", "ratio"])
+    assert codes(feature_names=names) == [("feature_names", "feature_names")] * 2
+    short = {"feature_names": build_feature_names(["loudness"]), "feature_values": np.float32([1])}
+    assert codes(**short) == [("feature_names", "feature_names")]
+    uneven = {"feature_values": np.float32([-20])}
+    assert codes(**uneven) == [("shape", "feature_values")]

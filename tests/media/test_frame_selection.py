@@ -66,7 +66,8 @@ def test_a_lost_frame_keeps_its_number_and_time_and_is_nobodys_predecessor() -> 
 
 def test_frames_lost_at_the_end_are_sampled_as_lost() -> None:
     placed, selector = select(build_scan([0, 4, 8, 12]), [("a", 0), ("b", 4)], damaged_after=2)
-    assert [(item.index, item.frame) for item in placed] == [(0, "a"), (1, "b"), (2, None), (3, None)]
+    found = [(item.index, item.frame) for item in placed]
+    assert found == [(0, "a"), (1, "b"), (2, None), (3, None)]
     assert selector.lost == 2
 
 

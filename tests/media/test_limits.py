@@ -84,7 +84,8 @@ def test_b7_too_much_metadata_is_refused(tmp_path: Path) -> None:
     path = make_media(
         tmp_path / "clip.mkv", ClipVideo(frames=3), metadata={"comment": "x" * 20_000}
     )
-    assert_refused(path, replace(TEST_LIMITS, max_metadata_chars=20_000), "max_metadata_chars", 20_000)
+    limits = replace(TEST_LIMITS, max_metadata_chars=20_000)
+    assert_refused(path, limits, "max_metadata_chars", 20_000)
     assert probe_source(path, TEST_LIMITS).video is not None
 
 

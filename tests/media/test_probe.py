@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import struct
+import zlib
 from pathlib import Path
 
 import av
@@ -81,9 +83,7 @@ def test_an_attached_picture_is_no_video_stream(tmp_path: Path) -> None:
 def test_beside_an_attached_picture_the_real_video_is_chosen(tmp_path: Path) -> None:
     path = make_media(
         tmp_path / "clip.mp4",
-        ClipVideo(
-            frames=1, size=(640, 480), codec="mjpeg", pixel_format="yuvj420p", is_cover=True
-        ),
+        ClipVideo(frames=1, size=(640, 480), codec="mjpeg", pixel_format="yuvj420p", is_cover=True),
         ClipVideo(frames=20, size=(96, 64)),
     )
     video = probe_source(path, TEST_LIMITS).video
@@ -104,6 +104,26 @@ def test_a_picture_file_is_a_still_picture_without_time(tmp_path: Path, name: st
 
 
 @pytest.mark.parametrize(
+    ("name", "codec", "pixel_format", "container"),
+    [
+        ("p.webp", "libwebp", "yuv420p", "webp"),
+        ("p.bmp", "bmp", "bgr24", "image2"),
+        ("p.tiff", "tiff", "rgb24", "image2"),
+        ("p.avif", "libsvtav1", "yuv420p", "avif"),
+    ],
+)
+def test_other_picture_files_are_still_pictures_too(
+    tmp_path: Path, name: str, codec: str, pixel_format: str, container: str
+) -> None:
+    video = ClipVideo(frames=1, codec=codec, pixel_format=pixel_format)
+    options = {"update": "1"} if container == "image2" else {}
+    path = make_media(tmp_path / name, video, container=container, options=options)
+    probe = probe_source(path, TEST_LIMITS)
+    assert probe.is_still_picture
+    assert probe.duration_sec is None
+
+
+@pytest.mark.parametrize(
     ("channels", "layout", "named"),
     [(1, "mono", "mono"), (2, "stereo", "stereo"), (6, "5.1", "5.1"), (8, "7.1", "7.1")],
 )
@@ -118,9 +138,7 @@ def test_the_channel_layout_is_named(
 
 
 def test_metadata_that_is_no_utf8_survives(tmp_path: Path) -> None:
-    path = make_media(
-        tmp_path / "clip.mkv", ClipVideo(frames=3), metadata={"title": "QQQQQQQQ"}
-    )
+    path = make_media(tmp_path / "clip.mkv", ClipVideo(frames=3), metadata={"title": "QQQQQQQQ"})
     path.write_bytes(path.read_bytes().replace(b"QQQQQQQQ", b"\xff\xfe\x80\xc3(\xa0\xa1\xf0"))
     assert probe_source(path, TEST_LIMITS).video is not None
 
@@ -182,15 +200,10 @@ def test_a_png_with_a_named_colour_profile_does_not_crash(tmp_path: Path) -> Non
 
 
 def _deflate(data: bytes) -> bytes:
-    import zlib  # noqa: PLC0415 - only this test
-
     return zlib.compress(data)
 
 
 def _png_chunk(kind: bytes, data: bytes) -> bytes:
-    import struct  # noqa: PLC0415 - only this test
-    import zlib  # noqa: PLC0415 - only this test
-
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -45,7 +46,7 @@ def find_loud_sec(blocks: Sequence[SoundBlock], rate_hz: int) -> float:
 
 
 def assert_contiguous(blocks: Sequence[SoundBlock], rate_hz: int) -> None:
-    for before, after in zip(blocks, blocks[1:], strict=False):
+    for before, after in pairwise(blocks):
         end = before.start_sec + before.samples.shape[1] / rate_hz
         assert after.start_sec == pytest.approx(end, abs=1e-6)
 
@@ -195,9 +196,7 @@ def test_equal_requests_are_resampled_once_and_shared(tmp_path: Path) -> None:
 
 
 def test_a_damaged_packet_is_skipped_counted_and_leaves_a_gap(tmp_path: Path) -> None:
-    whole = make_media(
-        tmp_path / "s.mkv", ClipSound(build_impulse(4.0, 3.0), codec="flac")
-    )
+    whole = make_media(tmp_path / "s.mkv", ClipSound(build_impulse(4.0, 3.0), codec="flac"))
     path = damage_packets(whole, tmp_path / "d.mkv", [10], kind="audio")
     reading = read_media(path, sounds={"ears": SoundRequest(), "low": SoundRequest(rate_hz=8000)})
     for name, rate_hz in (("ears", 48000), ("low", 8000)):
@@ -205,7 +204,7 @@ def test_a_damaged_packet_is_skipped_counted_and_leaves_a_gap(tmp_path: Path) ->
         assert blocks is not None
         jumps = [
             after.start_sec - before.start_sec - before.samples.shape[1] / rate_hz
-            for before, after in zip(blocks, blocks[1:], strict=False)
+            for before, after in pairwise(blocks)
         ]
         assert sum(jump > 0.01 for jump in jumps) == 1
         assert find_loud_sec(blocks, rate_hz) == pytest.approx(3.0, abs=1e-3)

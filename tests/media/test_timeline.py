@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filmcan.errors import BadProfileError
-from filmcan.media.timeline import FrameNumbers, FramePicker, Sampling, choose_frames, count_instants
+from filmcan.media.timeline import (
+    FrameNumbers,
+    FramePicker,
+    Sampling,
+    choose_frames,
+    count_instants,
+)
 
 
 def define(ticks: list[int], tick_sec: Fraction, sampling: Sampling) -> tuple[int, ...]:
@@ -23,9 +29,8 @@ def define(ticks: list[int], tick_sec: Fraction, sampling: Sampling) -> tuple[in
     taken = set()
     for place in range(instants):
         instant = ticks[0] * tick_sec + place * span / (instants - 1)
-        taken.add(
-            min(range(len(ticks)), key=lambda frame: (abs(ticks[frame] * tick_sec - instant), frame))
-        )
+        distances = [(abs(tick * tick_sec - instant), frame) for frame, tick in enumerate(ticks)]
+        taken.add(min(distances)[1])
     return tuple(sorted(taken))
 
 

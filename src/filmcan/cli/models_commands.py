@@ -13,37 +13,84 @@ app = typer.Typer(help="Fetch and check model weights and sample clips.", no_arg
 
 @app.command(name="list")
 def models_list(*, json: JsonOption = False) -> None:
-    """List every asset of the catalog with its licence."""
+    """List every asset of the catalog with its licence, and the named sets of assets."""
     from dataclasses import asdict
 
     from filmcan.cli.reports import print_assets
-    from filmcan.cli.screen import print_json
-    from filmcan.operations.assets import list_assets
+    from filmcan.cli.screen import print_json, print_text
+    from filmcan.operations.assets import list_assets, list_sets
 
-    assets = list_assets()
+    assets, sets = list_assets(), list_sets()
     if json:
-        print_json({"assets": [asdict(asset) for asset in assets]})
-    else:
-        print_assets(assets)
+        print_json({"assets": [asdict(asset) for asset in assets], "sets": sets})
+        return
+    print_assets(assets)
+    for name, members in sets.items():
+        print_text("")
+        print_text(f"set {name} (filmcan models pull --set {name}): {', '.join(members)}")
 
 
 @app.command(name="pull")
 def models_pull(
-    names: Annotated[list[str], typer.Argument(help="Assets of the catalog.")],
+    names: Annotated[list[str] | None, typer.Argument(help="Assets of the catalog.")] = None,
     *,
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", help="A named set of assets; may be repeated.")
+    ] = None,
+    accept_digest: Annotated[
+        bool,
+        typer.Option(
+            "--accept-digest",
+            help="Fetch the named assets even where a digest is not known yet, and print the "
+            "catalog entry with what it turned out to be. Known digests are held to as ever.",
+        ),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Fetch assets into the cache; what is there already is not fetched again."""
-    from filmcan.cli.progress import tell
+    """Fetch assets into the cache; what is there already is not fetched again.
+
+    An interrupted download goes on where it stopped. FILMCAN_OFFLINE forbids all fetching.
+    """
+    from filmcan.cli.fetch_progress import FetchBar
     from filmcan.cli.reports import build_paths_json, print_paths
     from filmcan.cli.screen import print_json
     from filmcan.operations.assets import pull_assets
 
-    paths = pull_assets(names, on_step=tell)
+    if not names and not sets:
+        raise typer.BadParameter("Name an asset or a --set; filmcan models list shows them.")
+    if accept_digest:
+        _accept(names or [], sets or [], json=json)
+        return
+    with FetchBar() as bar:
+        paths = pull_assets(names or [], sets=sets or [], on_progress=bar.on_progress)
     if json:
         print_json(build_paths_json(paths))
     else:
         print_paths(paths)
+
+
+def _accept(names: list[str], sets: list[str], *, json: bool) -> None:
+    from filmcan.cli.fetch_progress import FetchBar, say
+    from filmcan.cli.reports import build_paths_json
+    from filmcan.cli.screen import print_json, print_text
+    from filmcan.operations.assets import accept_assets
+
+    if sets:
+        raise typer.BadParameter("--accept-digest takes assets by name, one decision each.")
+    with FetchBar() as bar:
+        accepted = accept_assets(names, on_progress=bar.on_progress)
+    if json:
+        print_json(
+            {
+                "assets": build_paths_json({name: item.paths for name, item in accepted.items()}),
+                "entries": {name: item.entry for name, item in accepted.items()},
+            }
+        )
+        return
+    for item in accepted.values():
+        print_text(item.entry)
+    say("Commit the entries above to a catalog; a file of your own begins with the line")
+    say("catalog_version = 1 and is named by FILMCAN_CATALOG. Until then they are not used.")
 
 
 @app.command(name="verify")

@@ -67,6 +67,14 @@ class RunProgress(_Bar):
         self._move(self._fraction, self._note)
 
 
+class StoreProgress(_Bar):
+    """Shows how far a command has gone through a store and where it is."""
+
+    def on_step(self, fraction: float, place: str) -> None:
+        """Take the share that is done and the present place."""
+        self._move(fraction, place)
+
+
 def tell(sentence: str) -> None:
     """Say something on stderr when somebody watches."""
     if sys.stderr.isatty():

@@ -40,6 +40,7 @@ class Result:
         empty_reason: Why it is empty (C6.3); None exactly when status is `ok`.
         models_used: What networks ran; empty for components without weights.
         notes: Sentences for the manifest, for people.
+        extra_meta: Meta keys beyond the contract's, those that the schema's `extra_meta` allows.
     """
 
     status: Literal["ok", "empty"]
@@ -48,6 +49,7 @@ class Result:
     models_used: tuple[ModelUsed, ...] = ()
     device_used: str = "cpu"
     notes: tuple[str, ...] = ()
+    extra_meta: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,15 @@ class Component(ABC):
             BadProfileError: A parameter is out of range; the message names it.
         """
         self.parameters = dict(parameters)
+
+    @classmethod
+    def resolve_parameters(cls, parameters: Parameters) -> Parameters:
+        """Return the parameters with this machine's choice in the place of every `auto`.
+
+        The plan asks before anything is hashed, when a parameter is the text `auto`, so that the
+        profile in the manifest, config_hash and the reuse key tell what really runs (C11.1).
+        """
+        return parameters
 
     def find_missing_dependency(self) -> str | None:
         """Return None when the component can run, else the sentence for the notes.

@@ -37,6 +37,22 @@ def get_bool(parameters: Parameters, name: str) -> bool:
     return value
 
 
+def get_text(parameters: Parameters, name: str) -> str:
+    """Return a text that is not empty."""
+    value = _get(parameters, name)
+    if not isinstance(value, str) or not value.strip():
+        raise _refusal(name, "a text", value)
+    return value
+
+
+def get_list(parameters: Parameters, name: str) -> list[object]:
+    """Return a list; what stands in it is the caller's to check."""
+    value = _get(parameters, name)
+    if not isinstance(value, list):
+        raise _refusal(name, "a list", value)
+    return list(value)
+
+
 def get_choice(parameters: Parameters, name: str, choices: tuple[str, ...]) -> str:
     """Return one of the named choices."""
     value = _get(parameters, name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from typing import NoReturn
 
 MAX_DEPTH = 64
@@ -52,15 +53,11 @@ def parse_json(text: str | bytes) -> object:
             text = text.decode("utf-8")
         except UnicodeDecodeError as error:
             raise JsonError(f"not UTF-8 at byte {error.start}") from error
+    if text.startswith("\ufeff"):
+        raise JsonError("it starts with a byte order mark (BOM)")
     _check_depth(text)
     try:
-        value = json.loads(
-            text,
-            object_pairs_hook=_build_object,
-            parse_constant=_refuse_constant,
-            parse_int=_parse_int,
-            parse_float=_parse_float,
-        )
+        value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise JsonError(f"{error.msg} at character {error.pos}") from error
     except RecursionError as error:
@@ -84,6 +81,10 @@ def _check_keys(value: object) -> None:
 
 
 def _check_depth(text: str) -> None:
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return  # brackets inside strings only make this an upper bound
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return
     depth = 0
     for match in _BRACKETS.finditer(_STRING.sub("", text)):
         depth += 1 if match.group() in "[{" else -1
@@ -94,11 +95,8 @@ def _check_depth(text: str) -> None:
 def _build_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                raise JsonError(f"duplicate key {key!r}")
-            seen.add(key)
+        counts = Counter(key for key, _ in pairs)
+        raise JsonError(f"duplicate key {counts.most_common(1)[0][0]!r}")
     return found
 
 
@@ -133,3 +131,12 @@ def _check_surrogates(value: object) -> None:
             pending.extend(item.values())
         elif isinstance(item, list):
             pending.extend(item)
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_build_object,
+    parse_constant=_refuse_constant,
+    parse_int=_parse_int,
+    parse_float=_parse_float,
+)
+"""Built once: small documents would otherwise cost more to set up than to parse."""

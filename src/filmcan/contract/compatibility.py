@@ -14,7 +14,7 @@ the new ones, and a reader may have relied on the narrow one: that, too, is anot
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -88,7 +88,9 @@ class SchemaComparison:
     @property
     def verdict(self) -> Verdict:
         """The worst verdict of all changes; `compatible` when there is none."""
-        return max((change.verdict for change in self.changes), key=VERDICTS.index, default="compatible")
+        return max(
+            (change.verdict for change in self.changes), key=VERDICTS.index, default="compatible"
+        )
 
     @property
     def breaking(self) -> tuple[SchemaChange, ...]:
@@ -131,7 +133,7 @@ def _compare_documents(old: object, new: object) -> Iterator[SchemaChange]:
         for document in (old, new)
     ]
     if texts[0] != texts[1]:
-        yield _change("compatible", "", "description", *texts, _WORDS)
+        yield _change("compatible", "", "description", texts, _WORDS)
 
 
 def _compare_parts(
@@ -140,34 +142,32 @@ def _compare_parts(
     for name in before:
         if name not in after:
             reason = "artifacts of this component could no longer be judged"
-            yield _change("needs_new_version", name, "components", name, None, reason)
+            yield _change("needs_new_version", name, "components", (name, None), reason)
     for name in after:
         if name not in before:
             reason = "no artifact of this component existed, and no other part changes"
-            yield _change("compatible", name, "components", None, name, reason)
+            yield _change("compatible", name, "components", (None, name), reason)
 
 
 def _compare_roots(old: ArtifactSchema, new: ArtifactSchema) -> Iterator[SchemaChange]:
     """Compare what all parts of a document share."""
     if old.kind != new.kind:
         reason = "a component keeps its kind in every version (C3.3, C5)"
-        yield _change("forbidden", "", "kind", old.kind, new.kind, reason)
+        yield _change("forbidden", "", "kind", (old.kind, new.kind), reason)
     if old.extra_keys != new.extra_keys:
         yield _change(
-            "needs_new_version", "", "extra_keys", old.extra_keys, new.extra_keys, _STRICTER
+            "needs_new_version", "", "extra_keys", (old.extra_keys, new.extra_keys), _STRICTER
         )
     if set(old.extra_meta) != set(new.extra_meta):
         yield _change(
-            "needs_new_version", "", "extra_meta", old.extra_meta, new.extra_meta, _STRICTER
+            "needs_new_version", "", "extra_meta", (old.extra_meta, new.extra_meta), _STRICTER
         )
 
 
 def _compare_components(old: ArtifactSchema, new: ArtifactSchema) -> Iterator[SchemaChange]:
     name = old.component
     if old.description != new.description:
-        yield _change(
-            "compatible", name, "description", old.description, new.description, _WORDS
-        )
+        yield _change("compatible", name, "description", (old.description, new.description), _WORDS)
     yield from _compare_dims(old, new)
     yield from _compare_keys(old, new)
     yield from _compare_features(old, new)
@@ -181,15 +181,15 @@ def _compare_dims(old: ArtifactSchema, new: ArtifactSchema) -> Iterator[SchemaCh
         if before is None or after is None:
             reason = "a dim says something only through the shapes that use it"
             sides = (before and name, after and name)
-            yield _change("compatible", old.component, place, *sides, reason)
+            yield _change("compatible", old.component, place, sides, reason)
             continue
         if before.samples != after.samples:
             sides = (str(before.samples), str(after.samples))
             place_of = f"{place}.samples"
-            yield _change("needs_new_version", old.component, place_of, *sides, _STRICTER)
+            yield _change("needs_new_version", old.component, place_of, sides, _STRICTER)
         if before.description != after.description:
             texts = (before.description, after.description)
-            yield _change("compatible", old.component, f"{place}.description", *texts, _WORDS)
+            yield _change("compatible", old.component, f"{place}.description", texts, _WORDS)
 
 
 def _compare_keys(old: ArtifactSchema, new: ArtifactSchema) -> Iterator[SchemaChange]:
@@ -199,7 +199,7 @@ def _compare_keys(old: ArtifactSchema, new: ArtifactSchema) -> Iterator[SchemaCh
         if name not in new.keys:
             verdict: Verdict = "forbidden" if name in fixed else "needs_new_version"
             reason = _FIXED if name in fixed else "readers would miss it, and its values lose rules"
-            yield _change(verdict, old.component, place, name, None, reason)
+            yield _change(verdict, old.component, place, (name, None), reason)
             continue
         for change in _compare_key(old.component, place, key, new.keys[name]):
             yield _sharpen(change, key, new.keys[name], fixed)
@@ -211,9 +211,7 @@ def _compare_keys(old: ArtifactSchema, new: ArtifactSchema) -> Iterator[SchemaCh
                 if required
                 else "older releases refuse a key they do not know, or never judged its values"
             )
-            yield _change(
-                "needs_new_version", old.component, f"keys.{name}", None, name, reason
-            )
+            yield _change("needs_new_version", old.component, f"keys.{name}", (None, name), reason)
 
 
 def _compare_key(
@@ -222,7 +220,9 @@ def _compare_key(
     for field, reason in _STRICT_KEY_FIELDS.items():
         before, after = getattr(old, field), getattr(new, field)
         if before != after:
-            yield _change("needs_new_version", component, f"{place}.{field}", before, after, reason)
+            yield _change(
+                "needs_new_version", component, f"{place}.{field}", (before, after), reason
+            )
     yield from _compare_values(component, place, old, new)
     if old.tier != new.tier:
         serves = "model_facing" in (old.tier, new.tier)
@@ -230,12 +230,11 @@ def _compare_key(
             "needs_new_version" if serves else "compatible",
             component,
             f"{place}.tier",
-            old.tier,
-            new.tier,
+            (old.tier, new.tier),
             "who takes all model_facing keys would take another set" if serves else _WORDS,
         )
     if old.view != new.view:
-        yield _change("compatible", component, f"{place}.view", old.view, new.view, _WORDS)
+        yield _change("compatible", component, f"{place}.view", (old.view, new.view), _WORDS)
 
 
 def _compare_values(
@@ -248,8 +247,7 @@ def _compare_values(
             "compatible" if same else "needs_new_version",
             component,
             f"{place}.unit",
-            old.unit,
-            new.unit,
+            (old.unit, new.unit),
             "another spelling of the same unit" if same else "the same number means another amount",
         )
     if (old.low, old.high) != (new.low, new.high):
@@ -257,17 +255,22 @@ def _compare_values(
             "needs_new_version",
             component,
             f"{place}.range",
-            [old.low, old.high],
-            [new.low, new.high],
+            ([old.low, old.high], [new.low, new.high]),
             _judge_range(old, new),
         )
     for field, reason in _STRICT_VALUE_FIELDS.items():
         before, after = getattr(old, field), getattr(new, field)
         if before != after:
-            yield _change("needs_new_version", component, f"{place}.{field}", before, after, reason)
+            yield _change(
+                "needs_new_version", component, f"{place}.{field}", (before, after), reason
+            )
     if old.description != new.description:
         yield _change(
-            "compatible", component, f"{place}.description", old.description, new.description, _WORDS
+            "compatible",
+            component,
+            f"{place}.description",
+            (old.description, new.description),
+            _WORDS,
         )
 
 
@@ -304,16 +307,18 @@ def _compare_features(old: ArtifactSchema, new: ArtifactSchema) -> Iterator[Sche
             "needs_new_version",
             component,
             "features",
-            [name for name in before if name not in after] or list(before),
-            [name for name in after if name not in before] or list(after),
+            (
+                [name for name in before if name not in after] or list(before),
+                [name for name in after if name not in before] or list(after),
+            ),
             "feature_names lists other names, or the same in another order",
         )
-    for name in before:
+    for name, feature in before.items():
         if name in after:
-            yield from _compare_values(component, f"features.{name}", before[name], after[name])
+            yield from _compare_values(component, f"features.{name}", feature, after[name])
     if old.open_features != new.open_features:
         sides = (old.open_features, new.open_features)
-        yield _change("needs_new_version", component, "open_features", *sides, _STRICTER)
+        yield _change("needs_new_version", component, "open_features", sides, _STRICTER)
 
 
 def _compare_reasons(old: ArtifactSchema, new: ArtifactSchema) -> Iterator[SchemaChange]:
@@ -324,8 +329,7 @@ def _compare_reasons(old: ArtifactSchema, new: ArtifactSchema) -> Iterator[Schem
         "needs_new_version" if lost else "compatible",
         old.component,
         "empty_reasons",
-        old.empty_reasons,
-        new.empty_reasons,
+        (old.empty_reasons, new.empty_reasons),
         f"artifacts may have given {', '.join(sorted(lost))}"
         if lost
         else "every reason given so far stays declared or canonical",
@@ -349,8 +353,9 @@ _STRICT_VALUE_FIELDS = {
 
 
 def _change(
-    verdict: Verdict, component: str, place: str, old: object, new: object, reason: str
+    verdict: Verdict, component: str, place: str, sides: Sequence[object], reason: str
 ) -> SchemaChange:
+    old, new = sides
     return SchemaChange(verdict, component, place, _picture(old), _picture(new), reason)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from typing import Literal, cast
 
 from filmcan.contract.canonical import JsonError, canonical_json, parse_json
@@ -313,6 +314,7 @@ def find_digest_fault(text: str) -> str | None:
     return f"expected {_SHA256_CHARS} lower-case hex digits, got {text[:80]!r}"
 
 
+@cache
 def _names(record: type) -> tuple[str, ...]:
     return tuple(item.name for item in fields(record) if item.name != "extra")
 

@@ -26,6 +26,7 @@ AUDIO_MISSING = "audio_missing_or_extract_failed"
 VIDEO_MISSING = "video_stream_missing"
 VIDEO_TOO_SHORT = "video_too_short"
 VIDEO_TOO_LONG = "video_too_long"
+NO_FACES = "no_faces_in_video"
 NO_TEXT = "no_text_available"
 DEPENDENCY_MISSING = "dependency_missing"
 

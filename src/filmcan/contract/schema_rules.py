@@ -23,7 +23,9 @@ SCHEMA_VERSION = r"^[a-z][a-z0-9_]*_v[1-9][0-9]*$"
 MASK_NAME = r"_present$|^has_"
 """How a mask is named (C6.1)."""
 
-RESERVED_KEYS = ("meta", "meta_json")
+RESERVED_KEYS = ("meta", "meta_json", "sub_artifacts")
+"""Members of every artifact that are no arrays of its component."""
+
 NUMBER_TYPES = frozenset({"float16", "float32", "float64", "int32", "int64"})
 _UNMASKABLE = frozenset({"bool", "object_dict"})
 """Types that have no way to write a missing value."""
@@ -31,7 +33,7 @@ _UNMASKABLE = frozenset({"bool", "object_dict"})
 
 def find_version_fault(text: str) -> str | None:
     """Return what is wrong with the name of a schema_version, or None."""
-    if re.search(SCHEMA_VERSION, text):
+    if re.fullmatch(SCHEMA_VERSION, text):
         return None
     return f"expected a name such as core_clip_npz_v1, got {text[:80]!r}"
 
@@ -47,7 +49,7 @@ def find_schema_faults(schema: ArtifactSchema) -> list[Issue]:
     found = [
         (dim, "a dim is named by letters and digits, and not `any`")
         for dim in schema.dims
-        if not re.search(DIM_NAME, dim)
+        if not re.fullmatch(DIM_NAME, dim)
     ]
     for key in schema.keys.values():
         found += [(key.name, fault) for fault in _find_key_faults(key, schema)]
@@ -63,8 +65,11 @@ def find_schema_faults(schema: ArtifactSchema) -> list[Issue]:
 
 
 def _find_key_faults(key: KeySchema, schema: ArtifactSchema) -> Iterator[str]:
-    if not re.search(KEY_NAME, key.name) or key.name in RESERVED_KEYS:
-        yield "a key is named by lower-case letters, digits and _, and not meta or meta_json"
+    if not re.fullmatch(KEY_NAME, key.name) or key.name in RESERVED_KEYS:
+        yield (
+            "a key is named by lower-case letters, digits and _, "
+            f"and not one of {', '.join(RESERVED_KEYS)}"
+        )
     for axis in key.shape:
         if isinstance(axis, str) and axis != "any" and axis not in schema.dims:
             yield f"its shape names the unknown dim {axis}"
@@ -98,7 +103,7 @@ def _find_mask_faults(key: KeySchema, schema: ArtifactSchema) -> Iterator[str]:
 
 
 def _find_feature_faults(feature: FeatureSchema, schema: ArtifactSchema) -> Iterator[str]:
-    if not re.search(KEY_NAME, feature.name):
+    if not re.fullmatch(KEY_NAME, feature.name):
         yield "a feature is named by lower-case letters, digits and _"
     if feature.mask is not None:
         mask = schema.keys.get(feature.mask)

@@ -23,6 +23,7 @@ from filmcan.contract.schema import (
 
 META_KEYS = ("meta", "meta_json", "sub_artifacts")
 MISSING_INTEGER = -1
+_REASON_SUFFIX = "_empty_reason"
 
 
 def validate_arrays(
@@ -45,18 +46,44 @@ def validate_arrays(
         issues += found
         if not found:
             fitting[key.name] = arrays[key.name]
+    issues += _drop_unmaskable(fitting, schema)
     for key in schema.keys.values():
         if key.name in fitting:
             issues += _check_values(fitting[key.name], key, fitting, status)
     issues += _check_samples(sizes, schema, status)
     issues += _check_features(fitting, schema, status)
+    issues += _check_reasons(fitting, status)
+    issues += _find_stored_nones(arrays)
     if "frame_indices" not in schema.keys:
-        issues += validate_frame_indices(arrays)
+        issues += _check_frame_indices(arrays)
     return issues
 
 
-def validate_frame_indices(arrays: Mapping[str, np.ndarray]) -> list[Issue]:
-    """Check that frame numbers, where there are any, are sorted and unique (C8.3)."""
+def validate_unknown_arrays(arrays: Mapping[str, np.ndarray]) -> list[Issue]:
+    """Return what is wrong with arrays whose schema is not known: what the contract alone says.
+
+    Frame numbers, where there are any, are sorted and unique (C8.3); nothing is stored as None
+    (C6.5); feature_names and feature_values, where both are there, have one length (C9.1).
+    """
+    issues = [*_check_frame_indices(arrays), *_find_stored_nones(arrays)]
+    names, values = arrays.get("feature_names"), arrays.get("feature_values")
+    if names is not None and values is not None and names.shape != values.shape:
+        message = f"shape {values.shape}, feature_names has {names.shape}"
+        issues.append(_error("shape", "feature_values", message))
+    return issues
+
+
+def _find_stored_nones(arrays: Mapping[str, np.ndarray]) -> list[Issue]:
+    """Find keys that hold nothing but None; what does not apply is absent (C6.5)."""
+    message = "stored as None; a key that does not apply is left out"
+    return [
+        _error("stored_none", name, message)
+        for name, array in arrays.items()
+        if array.dtype == np.object_ and array.size and all(item is None for item in array.flat)
+    ]
+
+
+def _check_frame_indices(arrays: Mapping[str, np.ndarray]) -> list[Issue]:
     indices = arrays.get("frame_indices")
     if indices is None:
         return []
@@ -102,6 +129,20 @@ def _check_form(
             if size != expected:
                 message = f"dim {axis} is {size} here, {expected} in {owner}"
                 issues.append(_error("shape", key.name, message))
+    return issues
+
+
+def _drop_unmaskable(arrays: dict[str, np.ndarray], schema: ArtifactSchema) -> list[Issue]:
+    """Report and take away arrays whose mask has another size, where axes are `any`."""
+    issues = []
+    for key in schema.keys.values():
+        if key.name not in arrays or key.mask not in arrays:
+            continue
+        shape, mask_shape = arrays[key.name].shape, arrays[key.mask].shape
+        if mask_shape != shape[: len(mask_shape)]:
+            message = f"shape {shape} does not begin like its mask {key.mask}, {mask_shape}"
+            issues.append(_error("shape", key.name, message))
+            del arrays[key.name]
     return issues
 
 
@@ -160,8 +201,6 @@ def _find_presence(
     if key.mask is None or key.mask not in arrays:
         return None
     mask = arrays[key.mask]
-    if mask.shape != array.shape[: mask.ndim]:
-        return None
     return np.broadcast_to(mask.reshape(mask.shape + (1,) * (array.ndim - mask.ndim)), array.shape)
 
 
@@ -173,9 +212,7 @@ def _find_absent(array: np.ndarray, key: KeySchema) -> np.ndarray | None:
         return None  # -1 and "" are ordinary values there
     if key.dtype in INTEGER_TYPES:
         return np.asarray(array == MISSING_INTEGER)
-    if key.dtype in ("str", "object_str"):
-        return np.asarray(array == "")
-    return None
+    return np.asarray(array == "")
 
 
 def _check_numbers(array: np.ndarray, key: KeySchema, absent: np.ndarray | None) -> list[Issue]:
@@ -264,6 +301,42 @@ def _check_feature(
         return [_error("not_finite", key, "is an infinity")]
     fault = _find_range_fault(np.array([value], np.float32), feature.low, feature.high)
     return [] if fault is None else [_error("out_of_range", key, fault)]
+
+
+def _check_reasons(arrays: Mapping[str, np.ndarray], status: str) -> list[Issue]:
+    """Check that a part's reason is given exactly where its mask is false (C6.1).
+
+    The mask of `<part>_empty_reason` is the first 0-d bool of those that `_find_part_mask` names.
+    """
+    if status != "ok":
+        return []  # the whole artifact is empty, and its meta says why
+    issues = []
+    for name, array in arrays.items():
+        if not name.endswith(_REASON_SUFFIX) or array.dtype.kind != "U" or array.ndim:
+            continue
+        mask = _find_part_mask(name.removesuffix(_REASON_SUFFIX), arrays)
+        if mask is None:
+            continue
+        is_present, reason = bool(arrays[mask].item()), str(array.item())
+        if is_present and reason:
+            message = f"{shown(reason)} though {mask} is true"
+            issues.append(_error("reason_without_missing", name, message))
+        elif not is_present and not reason:
+            issues.append(_error("missing_without_reason", name, f"empty though {mask} is false"))
+    return issues
+
+
+def _find_part_mask(part: str, arrays: Mapping[str, np.ndarray]) -> str | None:
+    one = part.removesuffix("s")
+    candidates = (f"{part}_present", f"primary_{one}_present", f"has_{part}", f"has_any_{one}")
+    return next(
+        (
+            name
+            for name in candidates
+            if name in arrays and arrays[name].dtype == np.bool_ and arrays[name].ndim == 0
+        ),
+        None,
+    )
 
 
 def _count(mask: np.ndarray) -> str:

@@ -18,7 +18,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filmcan.errors import BadMediaError
+from filmcan.errors import BadMediaError, InternalError
 from filmcan.media.probe import Probe
 from filmcan.media.queues import Opening, PassState, copy_error
 from filmcan.media.sound_pass import SoundPass, SoundTask
@@ -181,6 +181,8 @@ class MediaPass:
             BadMediaError: The source was refused part-way.
             InternalError: A thread failed for a reason of our own.
         """
+        if any(thread.ident is None for thread in self._threads):
+            raise InternalError("a media pass was finished before it was started")
         for track in (self._video, self._sound):
             for name in track.feeds if track is not None else ():
                 self.release(name)

@@ -11,19 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
-import av
 import numpy as np
+from av.audio.frame import AudioFrame
+from av.error import BlockingIOError as NothingYetError
+from av.error import EOFError as NothingLeftError
 from av.error import FFmpegError
 from av.filter import Graph
 
 from filmcan.errors import BadMediaError
 from filmcan.media.sound import SoundBlock, SoundRequest
 from filmcan.media.sound_layout import is_count_only, name_layout
-
-if TYPE_CHECKING:
-    from av import AudioFrame
 
 GAP_SEC = Fraction(1, 100)
 """Half a packet of the shortest common kind (20 ms), and ten times what Matroska's millisecond
@@ -135,12 +133,11 @@ class SoundConverter:
         while True:
             try:
                 converted = graph.pull()
-            except (av.BlockingIOError, av.EOFError):
+            except (NothingYetError, NothingLeftError):
                 return
-            channels = av.AudioLayout(self.channel_layout).nb_channels
-            interleaved = converted.to_ndarray().reshape(-1, channels)
-            self._waiting.append(interleaved)
-            self._waiting_samples += len(interleaved)
+            if isinstance(converted, AudioFrame):
+                self._waiting.append(converted.to_ndarray().reshape(converted.samples, -1))
+                self._waiting_samples += converted.samples
 
     def _build_block(self) -> SoundBlock:
         samples = np.ascontiguousarray(np.concatenate(self._waiting, dtype=np.float32).T)

@@ -17,7 +17,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,7 +74,7 @@ class SourceFile:
 
     name: str
     size_bytes: int
-    path: Path
+    path: Path = field(repr=False)
     identity: tuple[int, ...]
 
     def sha256(self) -> str:

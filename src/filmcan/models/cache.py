@@ -2,7 +2,7 @@
 
     <cache>/assets/<first 2 hex>/<sha256>   the files, read-only
     <cache>/locks/<sha256>                  held while that file is fetched
-    <cache>/partial/<sha256>, <sha256>.*    a download to go on with; only the lock's holder touches it
+    <cache>/partial/<sha256>, <sha256>.*    a download to go on with; for the lock's holder alone
     <cache>/work/<name>/, <name>.lock       a fetch in progress; swept once its process is gone
 
 The whole folder is expendable: what is missing is fetched again.
@@ -42,8 +42,11 @@ class Cache:
     def find(self, file: AssetFile) -> Path | None:
         """Return where a file lies, or None when it is absent or not of its size.
 
-        Cheap, for every use of a file; `hash_file` reads all of it.
+        Cheap, for every use of a file; `hash_file` reads all of it. A file whose digest is not
+        known is never there.
         """
+        if file.sha256 is None:
+            return None
         path = self.path(file)
         try:
             found = path.stat()
@@ -52,8 +55,9 @@ class Cache:
         return path if S_ISREG(found.st_mode) and found.st_size == file.size_bytes else None
 
     def path(self, file: AssetFile) -> Path:
-        """Return where a file lies once it is there."""
-        return self.root / "assets" / file.sha256[:2] / file.sha256
+        """Return where a file of a known digest lies once it is there."""
+        digest = _get_key(file)
+        return self.root / "assets" / digest[:2] / digest
 
     def partial(self, file: AssetFile) -> Path:
         """Return where an unfinished download of a file waits for the next attempt.
@@ -62,7 +66,12 @@ class Cache:
         """
         folder = self.root / "partial"
         folder.mkdir(parents=True, exist_ok=True)
-        return folder / file.sha256
+        return folder / _get_key(file)
+
+    def drop_partial(self, file: AssetFile) -> None:
+        """Remove what an unfinished download left; the file has come some other way."""
+        for path in (self.root / "partial").glob(f"{_get_key(file)}*"):
+            path.unlink(missing_ok=True)
 
     def publish(self, file: AssetFile, fetched: Path) -> Path:
         """Check a fetched file and move it into place, durably and all at once.
@@ -82,6 +91,7 @@ class Cache:
         path.parent.mkdir(parents=True, exist_ok=True)
         fetched.replace(path)
         fsync_directory(path.parent)
+        self.drop_partial(file)
         return path
 
     @contextlib.contextmanager
@@ -89,7 +99,7 @@ class Cache:
         """Hold the right to fetch a file; others wait, then find it there."""
         folder = self.root / "locks"
         folder.mkdir(parents=True, exist_ok=True)
-        with locked(folder / file.sha256):
+        with locked(folder / _get_key(file)):
             yield
 
     @contextlib.contextmanager
@@ -148,6 +158,14 @@ def build_digest_error(file: AssetFile, got: str, *, hint: str) -> AssetError:
         where=file.path,
         hint=hint,
     )
+
+
+def _get_key(file: AssetFile) -> str:
+    """Return the name under which all that belongs to a file lies."""
+    if file.sha256 is not None:
+        return file.sha256
+    described = "\n".join((file.path, *(source.describe() for source in file.sources)))
+    return f"unknown-{hashlib.sha256(described.encode()).hexdigest()}"
 
 
 def _sweep(folder: Path) -> None:

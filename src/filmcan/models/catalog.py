@@ -1,7 +1,8 @@
 """The asset catalog: what can be fetched, under which licence, and how each file is recognised.
 
 Parsed strictly from `catalog.toml` beside this file and, when there is one, from the user's own
-catalog. Knows nothing of the cache or of how bytes travel.
+catalog. Knows nothing of the cache or of how bytes travel. Names that begin with `fixture-` are
+for networks made by tests: a user's catalog may use them, the built-in one does not.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from filmcan.contract.issues import Issue
 from filmcan.contract.reading import ObjectReader
@@ -27,7 +28,11 @@ if TYPE_CHECKING:
 CATALOG_VARIABLE = "FILMCAN_CATALOG"
 CATALOG_VERSION = 1
 KINDS = ("sample", "model")
+FIXTURE_PREFIX = "fixture-"
+UNKNOWN_DIGEST = "unknown"
+"""Stands for a digest that nobody has established; `models pull --accept-digest` finds it."""
 
+_T = TypeVar("_T")
 _BUILT_IN = Path(__file__).with_name("catalog.toml")
 _MAX_CATALOG_BYTES = 1 << 20
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,127}")
@@ -40,20 +45,24 @@ class AssetFile:
 
     Attributes:
         path: Its name inside the asset, relative, `/`-separated.
-        size_bytes: Its exact size.
-        sha256: Its digest in lower-case hex; of the file itself, not of a package around it.
+        size_bytes: Its exact size; None only where the digest is not known either.
+        sha256: Its digest in lower-case hex; of the file itself, not of a package around it. None:
+            not known, so that the file is not fetched unless somebody accepts what comes.
         sources: Where to get it, tried in order.
     """
 
     path: str
-    size_bytes: int
-    sha256: str
+    size_bytes: int | None
+    sha256: str | None
     sources: tuple[Source, ...]
 
-    @property
-    def identity(self) -> tuple[str, int, str]:
-        """What the file is, apart from where it comes from."""
-        return (self.path, self.size_bytes, self.sha256)
+    def is_met_by(self, given: AssetFile) -> bool:
+        """Tell whether another entry is about the same bytes, as far as this one knows them."""
+        return (
+            given.path == self.path
+            and self.sha256 in (None, given.sha256)
+            and self.size_bytes in (None, given.size_bytes)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +79,24 @@ class Asset:
 
     @property
     def size_bytes(self) -> int:
-        """Size of all files together."""
-        return sum(file.size_bytes for file in self.files)
+        """Size of all files together, as far as it is known."""
+        return sum(file.size_bytes or 0 for file in self.files)
+
+    @property
+    def unknown_files(self) -> tuple[AssetFile, ...]:
+        """The files whose digest is not known."""
+        return tuple(file for file in self.files if file.sha256 is None)
 
 
 class Catalog:
-    """Assets by name, in the order of the files they were read from."""
+    """Assets by name, in the order of the files they were read from, and named sets of them."""
 
-    def __init__(self, assets: Mapping[str, Asset]) -> None:
-        """Take parsed assets."""
+    def __init__(
+        self, assets: Mapping[str, Asset], sets: Mapping[str, tuple[str, ...]] | None = None
+    ) -> None:
+        """Take parsed assets and the sets over them."""
         self._assets = dict(assets)
+        self.sets: Mapping[str, tuple[str, ...]] = dict(sets or {})
 
     def __iter__(self) -> Iterator[Asset]:
         """Iterate over the assets."""
@@ -95,23 +112,23 @@ class Catalog:
         Raises:
             NotFoundError: No asset has that name; the hint names the nearest ones.
         """
-        try:
-            return self._assets[name]
-        except KeyError:
-            near = difflib.get_close_matches(name, self._assets, n=3)
-            raise NotFoundError(
-                f"no asset is named {name!r}",
-                code="unknown_asset",
-                where="asset catalog",
-                hint=f"There are: {', '.join(near or sorted(self._assets))}.",
-            ) from None
+        return _look_up(self._assets, name, "asset")
+
+    def get_set(self, name: str) -> tuple[Asset, ...]:
+        """Return the assets of a set.
+
+        Raises:
+            NotFoundError: No set has that name; the hint names the nearest ones.
+        """
+        return tuple(map(self.get, _look_up(self.sets, name, "set")))
 
 
 def load_catalog(extra: Path | None = None) -> Catalog:
     """Return the built-in catalog together with the user's own.
 
     An asset of the user's catalog may be new, or repeat a built-in one file for file to add
-    sources, which are then tried first. It never changes what a built-in name means.
+    sources, which are then tried first, and digests that were not known. It never changes what a
+    built-in name means; nor does a set.
 
     Args:
         extra: The user's catalog; None takes the one that `FILMCAN_CATALOG` names, if any.
@@ -119,23 +136,27 @@ def load_catalog(extra: Path | None = None) -> Catalog:
     Raises:
         AssetError: A catalog cannot be read or is wrong; all problems are named together.
     """
-    assets = {asset.name: asset for asset in _read_catalog(_BUILT_IN)}
+    built_in = _read_catalog(_BUILT_IN)
     named = os.environ.get(CATALOG_VARIABLE)
     path = extra if extra is not None else Path(named).expanduser() if named else None
-    if path is not None:
-        for asset in _read_catalog(path):
-            known = assets.get(asset.name)
-            assets[asset.name] = asset if known is None else _merge(known, asset, path)
-    return Catalog(assets)
+    if path is None:
+        return built_in
+    assets = {asset.name: asset for asset in built_in}
+    given = _read_catalog(path, known=assets)
+    for asset in given:
+        known = assets.get(asset.name)
+        assets[asset.name] = asset if known is None else _merge(known, asset, path)
+    return Catalog(assets, {**given.sets, **built_in.sets})
 
 
-def parse_catalog(text: str, *, folder: Path, where: str) -> tuple[Asset, ...]:
-    """Return the assets of a catalog's text.
+def parse_catalog(text: str, *, folder: Path, where: str, known: Iterable[str] = ()) -> Catalog:
+    """Return the assets and sets of a catalog's text.
 
     Args:
         text: TOML.
         folder: What relative paths of `local` sources are relative to.
         where: The catalog's name for messages.
+        known: Names of assets that its sets may use besides its own.
 
     Raises:
         AssetError: The text breaks the format; every problem is in the message.
@@ -148,7 +169,7 @@ def parse_catalog(text: str, *, folder: Path, where: str) -> tuple[Asset, ...]:
         ) from error
     problems: list[Issue] = []
     reader = ObjectReader(document, "", problems)
-    reader.only(("catalog_version", "asset"))
+    reader.only(("catalog_version", "sets", "asset"))
     version = reader.whole("catalog_version", low=1)
     if version != CATALOG_VERSION and not problems:
         reader.report(
@@ -156,6 +177,7 @@ def parse_catalog(text: str, *, folder: Path, where: str) -> tuple[Asset, ...]:
         )
     assets = tuple(_parse_asset(item, folder) for item in reader.items("asset"))
     _report_repeats(reader, "asset", [asset.name for asset in assets])
+    sets = _parse_sets(reader, {*known, *(asset.name for asset in assets)})
     if problems:
         found = "; ".join(f"{issue.key}: {issue.message}" for issue in problems)
         raise AssetError(
@@ -166,10 +188,10 @@ def parse_catalog(text: str, *, folder: Path, where: str) -> tuple[Asset, ...]:
             where=where,
             hint="Correct the file; src/filmcan/models/catalog.toml shows the form.",
         )
-    return assets
+    return Catalog({asset.name: asset for asset in assets}, sets)
 
 
-def _read_catalog(path: Path) -> tuple[Asset, ...]:
+def _read_catalog(path: Path, known: Iterable[str] = ()) -> Catalog:
     try:
         with path.open("rb") as file:
             data = file.read(_MAX_CATALOG_BYTES + 1)
@@ -187,7 +209,7 @@ def _read_catalog(path: Path) -> tuple[Asset, ...]:
             where=path.name,
             hint=f"Correct or unset {CATALOG_VARIABLE}.",
         ) from error
-    return parse_catalog(text, folder=path.resolve().parent, where=path.name)
+    return parse_catalog(text, folder=path.resolve().parent, where=path.name, known=known)
 
 
 def _parse_asset(reader: ObjectReader, folder: Path) -> Asset:
@@ -217,16 +239,36 @@ def _parse_file(reader: ObjectReader, folder: Path) -> AssetFile:
             sources.append(SOURCES[kind].parse(item, folder))
     if not sources and reader.value.get("sources") == []:
         reader.report("expected at least one source, got none", "sources", "out_of_range")
+    digest = reader.checked("sha256", _find_digest_fault)
+    is_known = digest != UNKNOWN_DIGEST
     return AssetFile(
         path=reader.checked("path", find_path_fault),
-        size_bytes=reader.whole("size_bytes", low=1),
-        sha256=reader.checked("sha256", _find_digest_fault),
+        # What a size bounds, the digest checks: one without the other is half an entry.
+        size_bytes=reader.whole("size_bytes", low=1)
+        if is_known or reader.has("size_bytes")
+        else None,
+        sha256=digest if is_known else None,
         sources=tuple(sources),
     )
 
 
+def _parse_sets(reader: ObjectReader, names: set[str]) -> dict[str, tuple[str, ...]]:
+    if not reader.has("sets"):
+        return {}
+    table = reader.child("sets")
+    sets = {name: table.texts(name) for name in table.value}
+    for name, members in sets.items():
+        if fault := _find_name_fault(name):
+            table.report(fault, name, "bad_value")
+        for member in sorted(set(members) - names):
+            table.report(f"{member!r} is no asset", name, "bad_value")
+    return sets
+
+
 def _merge(known: Asset, given: Asset, path: Path) -> Asset:
-    if [file.identity for file in known.files] != [file.identity for file in given.files]:
+    if len(known.files) != len(given.files) or not all(
+        file.is_met_by(new) for file, new in zip(known.files, given.files, strict=True)
+    ):
         raise AssetError(
             f"{given.name} is a built-in asset with other files",
             code="asset_catalog",
@@ -234,10 +276,23 @@ def _merge(known: Asset, given: Asset, path: Path) -> Asset:
             hint="Choose another name, or repeat path, size_bytes and sha256 to add sources.",
         )
     files = tuple(
-        replace(file, sources=(*new.sources, *file.sources))
+        replace(new, sources=(*new.sources, *file.sources))
         for file, new in zip(known.files, given.files, strict=True)
     )
     return replace(known, files=files)
+
+
+def _look_up(entries: Mapping[str, _T], name: str, kind: str) -> _T:
+    try:
+        return entries[name]
+    except KeyError:
+        near = difflib.get_close_matches(name, entries, n=3)
+        raise NotFoundError(
+            f"no {kind} is named {name!r}",
+            code=f"unknown_{kind}",
+            where="asset catalog",
+            hint=f"There are: {', '.join(near or sorted(entries))}.",
+        ) from None
 
 
 def _report_repeats(reader: ObjectReader, name: str, values: list[str]) -> None:
@@ -252,4 +307,6 @@ def _find_name_fault(value: str) -> str | None:
 
 
 def _find_digest_fault(value: str) -> str | None:
-    return None if _SHA256.fullmatch(value) else "expected 64 lower-case hex digits"
+    if value == UNKNOWN_DIGEST or _SHA256.fullmatch(value):
+        return None
+    return f"expected 64 lower-case hex digits, or {UNKNOWN_DIGEST!r}"

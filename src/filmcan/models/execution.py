@@ -17,7 +17,9 @@ class Execution:
             by name, such as `cuda`. One that is not there falls back to the CPU, and says so.
         threads: Threads of one network on the CPU. Components run side by side, so one each is
             fastest in all but the loneliest run.
+        batch_size: Pictures given to a network at once, where it takes several.
     """
 
     device: str = AUTO
     threads: int = 1
+    batch_size: int = 8

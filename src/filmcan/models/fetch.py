@@ -6,9 +6,10 @@ file fetch it once; an interrupted fetch leaves nothing that could be taken for 
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -30,16 +31,19 @@ class FetchProgress:
     Attributes:
         asset: The asset's name.
         file: The file's path inside the asset.
-        step: `cached` (was there), `fetching` (from `source`, now), `fetched`.
-        size_bytes: The file's size.
+        step: `cached` (was there), `fetching` (from `source`, begins), `receiving` (bytes
+            arrive), `fetched`.
+        size_bytes: The file's size; None: not known.
         source: Where it comes from, in words; empty for `cached`.
+        received_bytes: How many bytes are there so far, an earlier attempt's included.
     """
 
     asset: str
     file: str
-    step: Literal["cached", "fetching", "fetched"]
-    size_bytes: int
+    step: Literal["cached", "fetching", "receiving", "fetched"]
+    size_bytes: int | None
     source: str = ""
+    received_bytes: int = 0
 
 
 OnProgress = Callable[[FetchProgress], None]
@@ -58,23 +62,43 @@ def fetch(
         cache: Another cache than the user's.
 
     Raises:
-        AssetError: A digest is wrong (the file is removed), no source has the file, or fetching
-            is switched off by `FILMCAN_OFFLINE`.
+        AssetError: A digest is wrong (the file is removed) or not known, no source has the file,
+            or fetching is switched off by `FILMCAN_OFFLINE`.
+    """
+    if asset.unknown_files:
+        raise AssetError(
+            "no catalog states the digest of "
+            + ", ".join(file.path for file in asset.unknown_files),
+            code="asset_digest_unknown",
+            where=f"asset {asset.name}",
+            hint="If you trust the source, run: "
+            f"{build_pull_command(asset.name)} --accept-digest; it prints the entry to commit.",
+        )
+    cache = cache or open_cache()
+    report = on_progress or _ignore
+    with _opened(asset, cache) as work:
+        return {file.path: _fetch_file(asset, file, cache, work, report) for file in asset.files}
+
+
+def accept_digests(
+    asset: Asset, *, on_progress: OnProgress | None = None, cache: Cache | None = None
+) -> Asset:
+    """Fetch the files whose digest is not known; return the asset with what they turned out to be.
+
+    The files then lie in the cache under these digests. Nothing remembers them: until a catalog
+    states them, the asset counts as not fetched.
+
+    Raises:
+        AssetError: No source has a file, or fetching is switched off by `FILMCAN_OFFLINE`.
     """
     cache = cache or open_cache()
     report = on_progress or _ignore
-    try:
-        with cache.workspace() as work:
-            return {
-                file.path: _fetch_file(asset, file, cache, work, report) for file in asset.files
-            }
-    except OSError as error:
-        raise AssetError(
-            f"reading or writing failed: {error.strerror or error}",
-            code="asset_cache",
-            where=f"asset {asset.name}, cache {cache.root}",
-            hint="Free space or mend its rights, or choose another folder with FILMCAN_CACHE.",
-        ) from error
+    with _opened(asset, cache) as work:
+        files = tuple(
+            file if file.sha256 is not None else _accept_file(asset, file, cache, work, report)
+            for file in asset.files
+        )
+    return replace(asset, files=files)
 
 
 def find_cached(file: AssetFile, *, cache: Cache | None = None) -> Path | None:
@@ -118,7 +142,7 @@ def _fetch_file(
     with cache.locked(file):
         path = cache.find(file)
         if path is None:
-            return _fetch_from_sources(asset, file, cache, work, report)
+            return cache.publish(file, _deliver(asset, file, cache, work, report))
         got = hash_file(path)
         if got != file.sha256:
             path.unlink()
@@ -129,33 +153,66 @@ def _fetch_file(
         return path
 
 
-def _fetch_from_sources(
+def _accept_file(
     asset: Asset, file: AssetFile, cache: Cache, work: Path, report: OnProgress
-) -> Path:
-    target = work / file.sha256
+) -> AssetFile:
+    with cache.locked(file):
+        fetched = _deliver(asset, file, cache, work, report)
+        known = replace(file, sha256=hash_file(fetched), size_bytes=fetched.stat().st_size)
+        cache.publish(known, fetched)
+        cache.drop_partial(file)
+    return known
+
+
+def _deliver(asset: Asset, file: AssetFile, cache: Cache, work: Path, report: OnProgress) -> Path:
+    """Return a file as the first source that has it delivers it, unchecked."""
+    partial = cache.partial(file)
+    target = work / partial.name
     failures: list[AssetError] = []
-    order = FetchOrder(file.size_bytes, work, cache.partial(file), lambda _: None)
     for source in file.sources:
+        step = FetchProgress(asset.name, file.path, "fetching", file.size_bytes, source.describe())
         if source.needs_network and _is_offline():
             failures.append(
                 AssetError(
                     f"{OFFLINE_VARIABLE} is set, so nothing is fetched",
                     code="asset_offline",
-                    where=source.describe(),
+                    where=step.source,
                 )
             )
             continue
-        report(FetchProgress(asset.name, file.path, "fetching", file.size_bytes, source.describe()))
+        report(step)
+        order = FetchOrder(
+            file.size_bytes, file.sha256, work, partial, _build_counter(step, report)
+        )
         try:
             source.fetch_to(target, order)
         except AssetError as error:
             target.unlink(missing_ok=True)
             failures.append(error)
             continue
-        path = cache.publish(file, target)
-        report(FetchProgress(asset.name, file.path, "fetched", file.size_bytes, source.describe()))
-        return path
+        size_bytes = target.stat().st_size
+        report(replace(step, step="fetched", received_bytes=size_bytes))
+        return target
     raise _build_failure(asset, file, failures)
+
+
+def _build_counter(step: FetchProgress, report: OnProgress) -> Callable[[int], None]:
+    return lambda received: report(replace(step, step="receiving", received_bytes=received))
+
+
+@contextlib.contextmanager
+def _opened(asset: Asset, cache: Cache) -> Iterator[Path]:
+    """Yield a workspace; what the disk refuses is told as such."""
+    try:
+        with cache.workspace() as work:
+            yield work
+    except OSError as error:
+        raise AssetError(
+            f"reading or writing failed: {error.strerror or error}",
+            code="asset_cache",
+            where=f"asset {asset.name}, cache {cache.root}",
+            hint="Free space or mend its rights, or choose another folder with FILMCAN_CACHE.",
+        ) from error
 
 
 def _build_failure(asset: Asset, file: AssetFile, failures: list[AssetError]) -> AssetError:
@@ -175,6 +232,8 @@ def _find_fault(asset: Asset, file: AssetFile, cache: Cache) -> Issue | None:
     def issue(code: str, message: str) -> Issue:
         return Issue("error", code, file.path, message, where=f"asset {asset.name}")
 
+    if file.sha256 is None:
+        return issue("asset_digest_unknown", "no catalog states its digest, so it is not fetched")
     path = cache.path(file)
     try:
         size_bytes = path.stat().st_size

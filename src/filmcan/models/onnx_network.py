@@ -110,6 +110,11 @@ class OnnxNetworks:
                 self._open[key] = _open(weights, file, execution, precision, build)
             return self._open[key]
 
+    def close(self, weights: Weights, file: str, execution: Execution) -> None:
+        """Forget a network that is not needed again soon; its memory goes with its last user."""
+        with self._lock:
+            self._open.pop((weights.digests[file], execution), None)
+
 
 NETWORKS = OnnxNetworks()
 """One per process: batches reuse what the first video loaded."""

@@ -10,7 +10,7 @@ from filmcan.errors import AssetError, MissingExtraError
 from filmcan.models.execution import CPU, Execution
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
 
@@ -66,7 +66,7 @@ class TfliteNetwork:
             file,
             runtime=f"ai-edge-litert {metadata.version('ai-edge-litert')}",
             engine="xnnpack",
-            precision="float32",
+            precision=_find_precision(self._interpreter.get_tensor_details()),
             device=CPU,
         )
 
@@ -79,3 +79,9 @@ class TfliteNetwork:
             name: self._interpreter.get_tensor(item["index"])
             for name, item in self._outputs.items()
         }
+
+
+def _find_precision(tensors: Sequence[Mapping[str, Any]]) -> str:
+    """Return the element type of the weights; half-precision ones are computed with in float32."""
+    types = {item["dtype"].__name__ for item in tensors}
+    return "float16" if "float16" in types else "float32"

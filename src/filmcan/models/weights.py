@@ -61,7 +61,7 @@ def find_weights(name: str) -> Weights | None:
     files = {path: place for path, place in found.items() if place is not None}
     if len(files) < len(found):
         return None
-    digests = {file.path: file.sha256 for file in asset.files}
+    digests = {file.path: file.sha256 for file in asset.files if file.sha256 is not None}
     return Weights(asset.name, asset.version, asset.license, files, digests)
 
 

@@ -74,14 +74,15 @@ def decode_object(data: Buffer, shape: tuple[int, ...], limits: ReadLimits) -> n
 def _run(data: bytes, limits: ReadLimits) -> object:
     """Execute a whole stream and return the one value it leaves."""
     machine = Machine(data)
+    end = len(data)
     for _ in range(limits.max_object_opcodes):
-        if machine.at >= machine.end:
+        at = machine.at
+        if at >= end:
             raise refuse("pickle_damaged", "the pickle has no end")
-        code = data[machine.at]
-        machine.at += 1
-        handler = _HANDLERS[code]
+        machine.at = at + 1
+        handler = _HANDLERS[data[at]]
         if handler is None:
-            raise _refuse_opcode(code)
+            raise _refuse_opcode(data[at])
         handler(machine)
         if machine.stopped:
             return machine.finish()

@@ -156,7 +156,7 @@ class Machine(PickleStream):
         self._stack.append(float(line))
 
     def _text(self, width: int) -> None:
-        data = self.take(self.take_number(width))
+        data = self.take_sized(width)
         try:
             self._stack.append(data.decode("utf-8", "surrogatepass"))
         except UnicodeDecodeError as error:
@@ -184,19 +184,19 @@ class Machine(PickleStream):
 
     def do_bytes1(self) -> None:
         """SHORT_BINBYTES."""
-        self._stack.append(self.take(self.take_number(1)))
+        self._stack.append(self.take_sized(1))
 
     def do_bytes4(self) -> None:
         """BINBYTES."""
-        self._stack.append(self.take(self.take_number(4)))
+        self._stack.append(self.take_sized(4))
 
     def do_bytes8(self) -> None:
         """BINBYTES8."""
-        self._stack.append(self.take(self.take_number(8)))
+        self._stack.append(self.take_sized(8))
 
     def do_bytearray8(self) -> None:
         """BYTEARRAY8: only as data of an array."""
-        self._stack.append(Bytearray(self.take(self.take_number(8))))
+        self._stack.append(Bytearray(self.take_sized(8)))
 
     # --- containers ---------------------------------------------------------------------------
 

@@ -38,6 +38,16 @@ class PickleStream:
         """Return the next `width` bytes as an unsigned number."""
         return int.from_bytes(self.take(width), "little")
 
+    def take_sized(self, width: int) -> bytes:
+        """Return bytes whose number stands in front of them, in `width` bytes."""
+        start = self.at + width
+        size = int.from_bytes(self.data[self.at : start], "little")
+        self.at = stop = start + size
+        if stop > self.end:
+            left = max(0, self.end - start)
+            raise refuse("pickle_damaged", f"{size} bytes announced, {left} are left")
+        return self.data[start:stop]
+
     def take_line(self, limit: int) -> bytes:
         """Return the bytes up to the next line end, at most `limit`."""
         stop = self.data.find(b"\n", self.at, self.at + limit + 1)

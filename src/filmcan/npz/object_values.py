@@ -59,23 +59,7 @@ class Builder:
             raise refuse("pickle_refused", "an object member must hold an object array")
         if shell.shape != shape:
             raise refuse("npy_shape", f"the header says shape {shape}, the array {shell.shape}")
-        return cast("np.ndarray", self._build(shell, 0).value)
-
-    def _build(self, item: object, depth: int) -> _Built:
-        kind = type(item)
-        if kind is str:
-            return _Built(item, 1, len(cast("str", item)), 0)
-        if item is None or kind is bool or kind is float:
-            return _Built(item, 1, 0, 0)
-        if kind is int:
-            if not -_MAX_INTEGER < cast("int", item) < _MAX_INTEGER:
-                raise over_limit("4000 digits", "an integer is longer than 4000 digits")
-            return _Built(item, 1, 0, 0)
-        if kind is bytes:
-            return _Built(item, 1, len(cast("bytes", item)), 0)
-        if isinstance(item, np.generic):
-            return _Built(item, 1, item.nbytes, 0)
-        return self._build_container(item, depth)
+        return cast("np.ndarray", self._build_container(shell, 0).value)
 
     def _build_container(self, item: object, depth: int) -> _Built:
         found = self._built.get(id(item))
@@ -105,10 +89,17 @@ class Builder:
         return _Built(value, total.nodes, total.text_bytes, total.height + 1)
 
     def _add(self, part: object, total: _Sum, depth: int) -> object:
-        built = self._build(part, depth + 1)
-        total.nodes += built.nodes
-        total.text_bytes += built.text_bytes
-        total.height = max(total.height, built.height)
+        """Add a part's expanded size to its container's and return its finished value."""
+        text_bytes = _measure_plain(part)
+        if text_bytes is None:
+            built = self._build_container(part, depth + 1)
+            total.nodes += built.nodes
+            total.text_bytes += built.text_bytes
+            total.height = max(total.height, built.height)
+            part = built.value
+        else:
+            total.nodes += 1
+            total.text_bytes += text_bytes
         if total.nodes > self._limits.max_object_nodes:
             raise over_limit(
                 "max_object_nodes", f"over {self._limits.max_object_nodes} values when written out"
@@ -118,7 +109,7 @@ class Builder:
                 "max_object_text_bytes",
                 f"over {self._limits.max_object_text_bytes} bytes when written out",
             )
-        return built.value
+        return part
 
     def _expand_array(self, shell: ArrayShell, total: _Sum, depth: int) -> np.ndarray:
         count = math.prod(shell.shape)
@@ -152,3 +143,17 @@ def _reshape(flat: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         return flat.reshape(shape)
     except ValueError as error:  # an empty array whose other axes are beyond any memory
         raise malformed("an array's shape") from error
+
+
+def _measure_plain(item: object) -> int | None:
+    """Return the bytes of text or data in a value without parts, None for any other."""
+    kind = type(item)
+    if kind is str or kind is bytes:
+        return len(cast("str | bytes", item))
+    if item is None or kind is bool or kind is float:
+        return 0
+    if kind is int:
+        if not -_MAX_INTEGER < cast("int", item) < _MAX_INTEGER:
+            raise over_limit("4000 digits", "an integer is longer than 4000 digits")
+        return 0
+    return item.nbytes if isinstance(item, np.generic) else None

@@ -5,15 +5,17 @@ Reads every byte, changes nothing, and never raises on bad content: what is wron
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filmcan.contract.issues import Issue, Report, shown
+from filmcan.contract.canonical import canonical_json
+from filmcan.contract.issues import Issue, Level, Report, shown
 from filmcan.contract.meta import Identity, find_meta_difference, validate_meta
 from filmcan.contract.registry import get_schema
-from filmcan.contract.validate import META_KEYS, validate_arrays, validate_frame_indices
+from filmcan.contract.source_rules import validate_samples
+from filmcan.contract.validate import META_KEYS, validate_arrays, validate_unknown_arrays
 from filmcan.errors import InvalidArtifactError, InvalidSchemaError, NotFoundError
 from filmcan.npz.reader import NpzReader, open_npz
 from filmcan.npz.source import ByteSource, open_file, open_source
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
     from filmcan.contract.schema import ArtifactSchema
 
+FindSchema = Callable[[str, str], "ArtifactSchema"]
+"""Gives the rules for a schema_version and a component; raises when there are none."""
+
 
 def validate_npz(
     path: str | Path,
@@ -31,6 +36,7 @@ def validate_npz(
     *,
     allow_unknown_schema: bool = False,
     identity: Identity | None = None,
+    find_schema: FindSchema = get_schema,
 ) -> Report:
     """Return everything that is wrong with an artifact.
 
@@ -38,9 +44,10 @@ def validate_npz(
         path: The NPZ.
         required_meta_keys: None demands the full meta and `meta_json`; a given list, even an
             empty one, is taken literally: artifacts from elsewhere often hold only `meta`.
-        allow_unknown_schema: Judge container and meta alone when the registry does not know the
-            schema_version, instead of calling that an error.
+        allow_unknown_schema: When the registry does not know the schema_version, warn and judge
+            what holds for every artifact, instead of calling that an error.
         identity: Where the artifact lies in a store; its meta must agree. None: not checked.
+        find_schema: Gives the rules of a schema_version and component; the registry by default.
 
     Raises:
         NotFoundError: There is no such file.
@@ -56,6 +63,7 @@ def validate_npz(
         allow_unknown_schema=allow_unknown_schema,
         identity=identity,
         open_beside=lambda name: open_file(Path(path).parent / name),
+        find_schema=find_schema,
     )
     return report
 
@@ -67,11 +75,22 @@ def validate_source(
     allow_unknown_schema: bool = False,
     identity: Identity | None = None,
     open_beside: OpenBeside | None = None,
+    media: Mapping[str, object] | None = None,
+    find_schema: FindSchema = get_schema,
 ) -> tuple[Report, dict[str, object] | None]:
     """Return everything that is wrong with an artifact's bytes, and its meta when it has one.
 
-    The source is closed. Arguments are those of `validate_npz`; `open_beside` opens the files
-    that lie beside the artifact, by name.
+    The source is closed. Arguments are those of `validate_npz`, and:
+
+    Args:
+        source: The artifact's bytes.
+        required_meta_keys: See `validate_npz`.
+        allow_unknown_schema: See `validate_npz`.
+        identity: See `validate_npz`.
+        open_beside: Opens the files that lie beside the artifact, by name.
+        media: The `source` of the run's manifest; times and frames must lie inside it. None: not
+            checked.
+        find_schema: See `validate_npz`.
     """
     required = None if required_meta_keys is None else tuple(required_meta_keys)
     try:
@@ -87,7 +106,9 @@ def validate_source(
     issues += found
     if meta is None:
         return Report(tuple(issues)), None
-    schema, found = _find_schema(meta, allow_unknown=allow_unknown_schema, strict=required is None)
+    schema, found = _find_schema(
+        meta, find_schema, allow_unknown=allow_unknown_schema, strict=required is None
+    )
     issues += found
     issues += validate_meta(
         meta,
@@ -99,10 +120,12 @@ def validate_source(
     if meta.get("status") == "error":
         message = "an error has no artifact (C6.4), yet here is one"
         issues.append(Issue("error", "error_with_artifact", "meta.status", message))
-    if schema is not None:
-        issues += validate_arrays(arrays, schema, status=str(meta.get("status")))
+    if schema is None:
+        issues += validate_unknown_arrays(arrays)
     else:
-        issues += validate_frame_indices(arrays)
+        issues += validate_arrays(arrays, schema, status=str(meta.get("status")))
+    if media is not None:
+        issues += validate_samples(arrays, media, kind=schema.kind if schema is not None else "")
     return Report(tuple(issues)), meta
 
 
@@ -162,28 +185,32 @@ def _read_metas(reader: NpzReader, *, strict: bool) -> tuple[dict[str, object] |
             return meta, [Issue("error", "meta_json_missing", "meta_json", message)]
         return meta, []
     try:
-        difference = find_meta_difference(meta, reader.read_meta())
+        found = reader.read_meta_json()
+        text = str(reader.read("meta_json").item())
     except InvalidArtifactError as error:
         return meta, [_from_error(error, "meta_json")]
+    difference = find_meta_difference(meta, found)
     if difference is not None:
         return meta, [Issue("error", "meta_disagrees", "meta_json", difference)]
+    if strict and text != canonical_json(found):
+        message = "says the same as meta, but not as canonical JSON"
+        return meta, [Issue("warning", "meta_not_canonical", "meta_json", message)]
     return meta, []
 
 
 def _find_schema(
-    meta: dict[str, object], *, allow_unknown: bool, strict: bool
+    meta: dict[str, object], find_schema: FindSchema, *, allow_unknown: bool, strict: bool
 ) -> tuple[ArtifactSchema | None, list[Issue]]:
     version, producer = meta.get("schema_version"), meta.get("producer")
     if version is None and not strict:
         message = "no schema_version, so the arrays were not held to a schema"
         return None, [Issue("warning", "schema_unknown", "meta.schema_version", message)]
     try:
-        return get_schema(str(version), str(producer)), []
+        return find_schema(str(version), str(producer)), []
     except (NotFoundError, InvalidSchemaError) as error:
-        if allow_unknown:
-            return None, []
         message = f"{shown(version)} for {shown(producer)}: {error.message}"
-        return None, [Issue("error", "schema_unknown", "meta.schema_version", message)]
+        level: Level = "warning" if allow_unknown else "error"
+        return None, [Issue(level, "schema_unknown", "meta.schema_version", message)]
 
 
 def _from_error(error: InvalidArtifactError, key: str = "") -> Issue:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from operator import sub
 from typing import NamedTuple
 
 from filmcan.errors import InvalidArtifactError
@@ -295,13 +296,9 @@ def _check_layout(
     if (*offsets, *ends)[0]:
         raise refuse("zip_layout", "bytes stand in front of the first member")
     if offsets:
-        rests = [
-            end - offset - stored_size - name_size - _LOCAL_SIZE
-            for end, offset, stored_size, name_size in zip(
-                ends, offsets, stored_sizes, name_sizes, strict=True
-            )
-        ]
-        if min(rests) < 0 or max(rests) > _LONGEST_REST:
+        spans = map(sub, ends, offsets)
+        rests = list(map(sub, map(sub, spans, stored_sizes), name_sizes))
+        if min(rests) < _LOCAL_SIZE or max(rests) > _LOCAL_SIZE + _LONGEST_REST:
             raise refuse("zip_layout", "members overlap, or there is a gap between them")
         _check_sizes(columns, limits)
 

@@ -26,9 +26,9 @@ from filmcan.pipeline.plan import Plan, plan_run
 from filmcan.pipeline.profile import resolve_profile
 from filmcan.pipeline.provenance import build_source_record, find_version
 from filmcan.pipeline.runner import Job, Observer, run_plan
+from filmcan.store.manifests import check_joinable
 from filmcan.store.run import Run
 from filmcan.store.store import Store, open_store
-from filmcan.store.transaction import check_joinable
 
 if TYPE_CHECKING:
     from filmcan.contract.manifest import ComponentRecord

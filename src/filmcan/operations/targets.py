@@ -9,9 +9,9 @@ from filmcan.contract.manifest import MANIFEST_NAME
 from filmcan.errors import NotFoundError
 from filmcan.npz.artifact import Artifact, open_artifact
 from filmcan.store.local import LocalBackend
+from filmcan.store.manifests import read_manifest
 from filmcan.store.run import Run
 from filmcan.store.store import open_store
-from filmcan.store.transaction import read_manifest
 
 _RUN_SEGMENTS = 3
 _VIDEO_SEGMENTS = 2

@@ -14,12 +14,12 @@ from filmcan.contract.signature import ReuseKey
 from filmcan.errors import BadProfileError
 from filmcan.media.limits import Limits
 from filmcan.media.timeline import Sampling
-from filmcan.models.execution import Execution
+from filmcan.models.execution import AUTO, Execution
+from filmcan.pipeline.profile import Profile, with_component_parameters
 
 if TYPE_CHECKING:
     from filmcan.components.base import Component
     from filmcan.media.probe import Probe
-    from filmcan.pipeline.profile import Profile
 
 _CONTROL_PARAMETERS = ("enabled", "required")
 
@@ -58,7 +58,7 @@ def plan_run(profile: Profile, only: Iterable[str] | None = None) -> Plan:
     """Return the plan of a run.
 
     Args:
-        profile: The resolved profile.
+        profile: The resolved profile; each `auto` in it is settled before anything else.
         only: Names of the components to run; None means all that are enabled. It selects, and
             does not change config_hash (C3.5).
 
@@ -66,6 +66,7 @@ def plan_run(profile: Profile, only: Iterable[str] | None = None) -> Plan:
         BadProfileError: A parameter is out of range, a name is unknown or disabled, or nothing
             is left to run.
     """
+    profile = resolve_choices(profile)
     wanted = _select(profile, only)
     sampling = profile.section("sampling")
     execution = profile.execution
@@ -84,9 +85,24 @@ def plan_run(profile: Profile, only: Iterable[str] | None = None) -> Plan:
         execution=Execution(
             device=str(execution["device"]),
             threads=_get_count(execution, "threads_per_model", high=256),
+            batch_size=_get_count(execution, "batch_size", high=256),
         ),
         sub_artifact_bytes=_get_count(execution, "sub_artifact_mib", high=1 << 20) << 20,
     )
+
+
+def resolve_choices(profile: Profile) -> Profile:
+    """Return the profile with this machine's choice in the place of every `auto` (C11.1).
+
+    Components left out by `--only` are settled too: it does not change config_hash (C3.5).
+    """
+    changes = {}
+    for name in COMPONENT_NAMES:
+        if _is_on(profile, name, "enabled"):
+            parameters = _get_parameters(profile, name)
+            if AUTO in parameters.values():
+                changes[name] = get_component_class(name).resolve_parameters(parameters)
+    return with_component_parameters(profile, changes)
 
 
 def read_limits(profile: Profile) -> Limits:
@@ -169,10 +185,8 @@ def _select(profile: Profile, only: Iterable[str] | None) -> list[str]:
 
 
 def _plan_component(profile: Profile, name: str) -> PlannedComponent:
-    section = profile.section("components", name)
-    parameters = {key: section[key] for key in section if key not in _CONTROL_PARAMETERS}
     try:
-        component = get_component_class(name)(parameters)
+        component = get_component_class(name)(_get_parameters(profile, name))
     except BadProfileError as error:
         raise BadProfileError(
             error.message, where=f"components.{name}.{error.where}", hint=error.hint
@@ -180,6 +194,11 @@ def _plan_component(profile: Profile, name: str) -> PlannedComponent:
     return PlannedComponent(
         component, _is_on(profile, name, "required"), component.find_missing_dependency()
     )
+
+
+def _get_parameters(profile: Profile, name: str) -> dict[str, object]:
+    section = profile.section("components", name)
+    return {key: section[key] for key in section if key not in _CONTROL_PARAMETERS}
 
 
 def _is_on(profile: Profile, name: str, switch: str) -> bool:

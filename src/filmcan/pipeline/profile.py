@@ -73,6 +73,21 @@ def resolve_profile(
     return Profile(document, hash_config(document))
 
 
+def with_component_parameters(profile: Profile, changes: Mapping[str, Document]) -> Profile:
+    """Return the profile with other settings in some components' sections, hashed anew.
+
+    Args:
+        profile: A resolved profile.
+        changes: Component name -> parameters, each of which its section has.
+    """
+    if not changes:
+        return profile
+    sections = profile.section("components")
+    changed = {name: {**profile.section("components", name), **changes[name]} for name in changes}
+    document = {**profile.document, "components": {**sections, **changed}}
+    return Profile(document, hash_config(document))
+
+
 @cache
 def load_packaged_profile(name: str) -> Document:
     """Return a profile that comes with filmcan.
@@ -203,9 +218,20 @@ def _check_type(default: object, value: object, place: str) -> object:
         if number != number or number in (float("inf"), float("-inf")):  # noqa: PLR0124 - NaN
             raise BadProfileError(f"expected a finite number, got {value!r}", where=place)
         return number
+    if isinstance(default, list) and default and isinstance(value, list):
+        return [
+            _check_type(default[0], item, f"{place}[{number}]") for number, item in enumerate(value)
+        ]
     if default is None or type(value) is type(default):
         return value
-    expected = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+    expected = {
+        bool: "true or false",
+        int: "a whole number",
+        float: "a number",
+        str: "a text",
+        list: "a list",
+        dict: "settings by name",
+    }
     raise BadProfileError(
         f"expected {expected.get(type(default), type(default).__name__)}, got {shown(value)}",
         where=place,

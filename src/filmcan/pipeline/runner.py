@@ -288,7 +288,7 @@ class _Committer:
             status=result.status,
             empty_reason=result.empty_reason,
             models_used=models,
-            optional={"seed": plan.seed, "runtime_env": self._runtime_env},
+            optional={"seed": plan.seed, "runtime_env": self._runtime_env, **result.extra_meta},
         )
         return Product(record, arrays, meta)
 

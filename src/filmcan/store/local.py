@@ -10,6 +10,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -67,19 +68,26 @@ class LocalBackend:
 
     def list_folder(self, folder: str) -> Listing:
         """Return the content of a folder; see `Backend.list_folder`."""
+        folders: list[str] = []
+        files: list[tuple[str, int]] = []
+        strange: list[str] = []
+        modified: dict[str, float] = {}
         with _translated(folder):
-            entries = self._root.list_entries(_split(folder))
-            names = {
-                kind: [item.name for item in entries if item.kind == kind]
-                for kind in ("file", "directory", "other")
-            }
-            sizes, modified = self._measure(folder, names["file"], names["directory"])
-            return Listing(
-                folders=tuple(names["directory"]),
-                files=sizes,
-                strange=tuple(names["other"]),
-                modified=modified,
-            )
+            try:
+                for entry, found in self._scan(_split(folder)):
+                    if stat.S_ISREG(found.st_mode):
+                        files.append((entry, found.st_size))
+                    elif stat.S_ISDIR(found.st_mode):
+                        folders.append(entry)
+                    else:
+                        strange.append(entry)
+                        continue
+                    modified[entry] = found.st_mtime
+            except FileNotFoundError:
+                return Listing((), {})
+        return Listing(
+            tuple(sorted(folders)), dict(sorted(files)), tuple(sorted(strange)), modified
+        )
 
     def stage(self, folder: str) -> StagedFile:
         """Return a new staged file; see `Backend.stage`."""
@@ -175,21 +183,11 @@ class LocalBackend:
         except FileNotFoundError:
             return None
 
-    def _measure(
-        self, folder: str, files: list[str], folders: list[str]
-    ) -> tuple[dict[str, int], dict[str, float]]:
-        """Return sizes of files, and when files and folders last changed."""
-        sizes: dict[str, int] = {}
-        modified: dict[str, float] = {}
-        if not files and not folders:
-            return sizes, modified
-        with self._root.directory(_split(folder)) as directory:
-            for name in (*files, *folders):
+    def _scan(self, folder: tuple[str, ...]) -> Iterator[tuple[str, os.stat_result]]:
+        with self._root.directory(folder) as directory, os.scandir(directory) as entries:
+            for entry in entries:
                 with contextlib.suppress(FileNotFoundError):  # removed since it was listed
-                    found = os.stat(name, dir_fd=directory, follow_symlinks=False)
-                    modified[name] = found.st_mtime
-                    sizes[name] = found.st_size
-        return {name: sizes[name] for name in files if name in sizes}, modified
+                    yield entry.name, entry.stat(follow_symlinks=False)
 
     @contextlib.contextmanager
     def _locked(self, path: str, kind: str = "swap") -> Iterator[None]:
@@ -240,6 +238,7 @@ class _LocalStagedFile:
         self._folder = folder
         self._name = build_temporary_name("staged")
         self._is_synced = False
+        self._is_lost = False
         self._is_published = False
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         with root.directory(folder, create=True) as directory:
@@ -283,8 +282,12 @@ class _LocalStagedFile:
         """Flush once; a flush that failed is final and never tried again (P4)."""
         if self._is_synced:
             return
+        if self._is_lost:
+            raise OSError(errno.EIO, "an earlier flush of this file failed")
+        self._is_lost = True
         self.file.flush()
         os.fsync(self.file.fileno())
+        self._is_lost = False
         self._is_synced = True
 
 

@@ -7,12 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filmcan.contract.manifest import MANIFEST_NAME, Manifest
-from filmcan.errors import InvalidManifestError, NotFoundError, StoreUnavailableError
+from filmcan.errors import (
+    InvalidContentError,
+    InvalidManifestError,
+    NotFoundError,
+    StoreUnavailableError,
+)
 from filmcan.store.base import HOUSEKEEPING
 from filmcan.store.local import LocalBackend
+from filmcan.store.manifests import build_run_path, read_manifest
 from filmcan.store.memory import MemoryBackend
 from filmcan.store.run import Run
-from filmcan.store.transaction import build_run_path, read_manifest
+from filmcan.store.tombstones import TOMBSTONES, find_tombstone
 
 if TYPE_CHECKING:
     from filmcan.store.base import Backend
@@ -42,23 +48,30 @@ class Store:
         path = build_run_path(platform_id, video_id, run_id)
         manifest = read_manifest(self.backend, path)
         check_place(manifest, path)
+        if self._is_dead(manifest, path):
+            raise NotFoundError(
+                "the run was deleted", where=path, hint="`filmcan gc` removes what is left of it."
+            )
         return Run(manifest, path, self.backend)
 
     def runs(self, platform_id: str | None = None, video_id: str | None = None) -> list[Run]:
         """Return all runs with a readable manifest, by platform, video and run id.
 
-        Damaged manifests are passed over here; `filmcan validate` names them.
+        Damaged manifests and deleted runs are passed over here; `filmcan fsck` names them.
 
         Raises:
             InvalidIdError: An id is refused.
             StoreUnavailableError: The store refused.
         """
         found = []
+        has_tombstones = bool(self.backend.list_folder(TOMBSTONES).files)
         for path in self.run_paths(platform_id, video_id):
             try:
                 manifest = read_manifest(self.backend, path)
                 check_place(manifest, path)
-            except (InvalidManifestError, NotFoundError):
+                if has_tombstones and self._is_dead(manifest, path):
+                    continue
+            except (InvalidContentError, NotFoundError):
                 continue
             found.append(Run(manifest, path, self.backend))
         return found
@@ -95,6 +108,10 @@ class Store:
                     path = f"{platform}/{video}/{run}"
                     if MANIFEST_NAME in self.backend.list_folder(path).files:
                         yield path
+
+    def _is_dead(self, manifest: Manifest, path: str) -> bool:
+        tombstone = find_tombstone(self.backend, path.rpartition("/")[0])
+        return tombstone.is_dead(manifest.run)
 
     def _list_ids(self, folder: str, wanted: str | None) -> list[str]:
         if wanted is not None:

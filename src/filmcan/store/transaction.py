@@ -7,8 +7,8 @@ swaps, so that stages, threads and processes never lose each other's work (C3.5)
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Iterable, Mapping
+import contextlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
@@ -27,7 +27,12 @@ from filmcan.contract.manifest import (
 from filmcan.contract.meta import Identity, validate_meta
 from filmcan.contract.registry import get_schema
 from filmcan.contract.validate import validate_arrays
-from filmcan.errors import ConflictError, InvalidArtifactError, NotFoundError
+from filmcan.errors import (
+    ConflictError,
+    InvalidArtifactError,
+    NotFoundError,
+    StoreUnavailableError,
+)
 from filmcan.npz.npy import write_npy
 from filmcan.npz.sub_artifacts import (
     SUB_ARTIFACTS,
@@ -36,6 +41,15 @@ from filmcan.npz.sub_artifacts import (
     build_sub_artifact_name,
 )
 from filmcan.npz.writer import write_npz
+from filmcan.store.manifests import (
+    build_run_path,
+    check_same_run,
+    has_failed,
+    merge_plans,
+    read_manifest,
+    stamp_manifest,
+)
+from filmcan.store.tombstones import Fence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,6 +60,7 @@ SUB_ARTIFACT_BYTES = 64 * 1024 * 1024
 """Arrays of this size or more lie beside their NPZ, as `.npy` (C9.4)."""
 
 _SWAP_TRIES = 100
+_WRITE_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +94,9 @@ class RunTransaction:
         self._clock = clock
         self._sub_artifact_bytes = sub_artifact_bytes
         self.run_path = build_run_path(run.platform_id, run.video_id, run.run_id)
+        self._video_path = self.run_path.rpartition("/")[0]
         self._ids = run
+        self._fence = Fence(backend, self._video_path)
 
     @classmethod
     def create(
@@ -99,20 +116,21 @@ class RunTransaction:
 
         Raises:
             InvalidIdError: An id is refused.
-            ConflictError: The run exists already.
+            ConflictError: The run exists already, or the video is being deleted.
             StoreUnavailableError: The store refused.
         """
         transaction = cls(backend, run, clock, sub_artifact_bytes)
-        stamped = transaction._stamp(Manifest(run), revision=1)
-        path = transaction._manifest_path
-        try:
-            backend.swap(path, stamped.to_bytes(), expected=None)
-        except ConflictError as error:
-            raise ConflictError(
-                f"run {run.run_id} exists already",
-                where=transaction.run_path,
-                hint="Choose another --run-id, or join the run with the same profile.",
-            ) from error
+        with backend.exclusive(transaction._video_path):
+            begun = Manifest(transaction._fence.begin(run))
+            stamped = stamp_manifest(begun, clock, revision=1)
+            try:
+                backend.swap(transaction._manifest_path, stamped.to_bytes(), expected=None)
+            except ConflictError as error:
+                raise ConflictError(
+                    f"run {run.run_id} exists already",
+                    where=transaction.run_path,
+                    hint="Choose another --run-id, or join the run with the same profile.",
+                ) from error
         return transaction
 
     @classmethod
@@ -145,15 +163,16 @@ class RunTransaction:
 
         Raises:
             NotFoundError: There is no such run.
-            ConflictError: The run has another config_hash, or another source.
+            ConflictError: The run has another config_hash, or another source, or is being deleted.
             InvalidManifestError: Its manifest is damaged; it is left as it is.
             StoreUnavailableError: The store refused.
         """
         transaction = cls(backend, run, clock, sub_artifact_bytes)
+        transaction._fence.begin(run)
 
         def widen(manifest: Manifest) -> Manifest:
-            _check_same_run(manifest.run, run, transaction.run_path)
-            planned = _merge_plans(run.planned_components, manifest.run.planned_components)
+            check_same_run(manifest.run, run, transaction.run_path)
+            planned = merge_plans(run.planned_components, manifest.run.planned_components)
             widened = replace(
                 manifest.run, planned_components=planned, finished_at=None, status=None
             )
@@ -168,6 +187,8 @@ class RunTransaction:
         Raises:
             InvalidArtifactError: The product breaks its schema or the contract; nothing was
                 written. The message names every issue.
+            NotFoundError: The run was deleted meanwhile; nothing of the product is kept.
+            ConflictError: It was deleted and begun anew, or is being deleted; likewise.
             StoreUnavailableError: The store refused; the manifest does not list the artifact.
         """
         name = product.record.name
@@ -180,16 +201,27 @@ class RunTransaction:
                 where=self.run_path,
                 hint="Nothing was written; this is a fault of the component.",
             )
-        artifacts = self._write_artifacts(name, product.arrays, product.meta)
         record = replace(
             product.record,
             status=cast("Status", product.meta["status"]),
             empty_reason=cast("str | None", product.meta["empty_reason"]),
-            artifacts=artifacts,
             error=None,
         )
-        self._list_component(record)
-        return record
+        for _ in range(_WRITE_TRIES):
+            artifacts: tuple[ArtifactRecord, ...] = ()
+            try:
+                artifacts = self._write_artifacts(name, product.arrays, product.meta)
+                record = replace(record, artifacts=artifacts)
+                if self._list_component(record):
+                    return record
+            except (NotFoundError, ConflictError):
+                self._withdraw(name, artifacts)
+                raise
+        raise ConflictError(
+            f"the files of {name} were swept away under every one of {_WRITE_TRIES} tries",
+            where=self.run_path,
+            hint="Run gc with a longer --grace while runs are written.",
+        )
 
     def record_error(self, record: ComponentRecord) -> ComponentRecord:
         """List a component that ended in an error; it has no artifact (C6.4).
@@ -218,7 +250,7 @@ class RunTransaction:
             manifest = replace(manifest, run=run)
             if manifest.pending_components:
                 return manifest
-            failed = _has_failed(manifest)
+            failed = has_failed(manifest)
             finished = replace(run, status="error" if failed else "ok", finished_at=self._clock())
             return replace(manifest, run=finished)
 
@@ -289,7 +321,12 @@ class RunTransaction:
             tuple(array.shape),
         )
 
-    def _list_component(self, record: ComponentRecord) -> None:
+    def _list_component(self, record: ComponentRecord) -> bool:
+        """List a record, then remove the files it replaces; False when its own are not there.
+
+        A file of the same content may have lain there unlisted, and been swept just now. Looking,
+        listing and removing happen under one lock that gc takes as well.
+        """
         former: list[ArtifactRecord] = []
 
         def list_it(manifest: Manifest) -> Manifest:
@@ -301,13 +338,47 @@ class RunTransaction:
                 manifest = replace(manifest, run=run)
             return manifest.with_component(record)
 
-        self._update(list_it)
-        kept = {artifact.path for artifact in record.artifacts}
-        for artifact in former:
-            if artifact.path not in kept:
-                self._backend.remove(f"{self.run_path}/{artifact.path}")
+        with self._backend.exclusive(self._video_path):
+            if not self._are_there(record):
+                return False
+            changed = self._swap_changed(list_it)
+            kept = {artifact.path for item in changed.components for artifact in item.artifacts}
+            for artifact in former:
+                if artifact.path not in kept:
+                    # The update is done: gc removes what cannot be removed now.
+                    with contextlib.suppress(StoreUnavailableError):
+                        self._backend.remove(f"{self.run_path}/{artifact.path}")
+        return True
+
+    def _are_there(self, record: ComponentRecord) -> bool:
+        if not record.artifacts:
+            return True
+        folder = self._backend.list_folder(f"{self.run_path}/{record.name}")
+        names = {f"{record.name}/{name}" for name in folder.files}
+        return all(artifact.path in names for artifact in record.artifacts)
+
+    def _withdraw(self, name: str, artifacts: tuple[ArtifactRecord, ...]) -> None:
+        """Leave nothing behind in a run that was deleted while this product was written."""
+        folder = f"{self.run_path}/{name}"
+        with self._backend.exclusive(self._video_path):
+            try:
+                manifest = read_manifest(self._backend, self.run_path)
+            except NotFoundError:
+                for file_name in self._backend.list_folder(folder).files:
+                    self._backend.remove(f"{folder}/{file_name}")
+                for empty in (folder, self.run_path, self._video_path):
+                    self._backend.remove_folder(empty)
+            else:
+                kept = {item.path for record in manifest.components for item in record.artifacts}
+                for artifact in artifacts:
+                    if artifact.path not in kept:
+                        self._backend.remove(f"{self.run_path}/{artifact.path}")
 
     def _update(self, change: Callable[[Manifest], Manifest]) -> Manifest:
+        with self._backend.exclusive(self._video_path):
+            return self._swap_changed(change)
+
+    def _swap_changed(self, change: Callable[[Manifest], Manifest]) -> Manifest:
         for _ in range(_SWAP_TRIES):
             found = self._backend.find_versioned(self._manifest_path, limit=MAX_MANIFEST_BYTES)
             if found is None:
@@ -317,7 +388,9 @@ class RunTransaction:
                     hint="It was deleted meanwhile, or never existed; start a new run.",
                 )
             current = parse_manifest(found.data, where=self._manifest_path)
-            changed = self._stamp(change(current), revision=current.run.revision + 1)
+            self._fence.check(current.run)
+            revision = current.run.revision + 1
+            changed = stamp_manifest(change(current), self._clock, revision=revision)
             try:
                 self._backend.swap(self._manifest_path, changed.to_bytes(), expected=found.version)
             except ConflictError:
@@ -327,96 +400,7 @@ class RunTransaction:
             f"the manifest changed under every one of {_SWAP_TRIES} tries", where=self.run_path
         )
 
-    def _stamp(self, manifest: Manifest, *, revision: int) -> Manifest:
-        run = replace(
-            manifest.run,
-            updated_at=self._clock(),
-            revision=revision,
-            write_id=secrets.token_hex(8),
-        )
-        return replace(manifest, run=run)
-
-
-def build_run_path(platform_id: str, video_id: str, run_id: str) -> str:
-    """Return a run's path below the store's root.
-
-    Raises:
-        InvalidIdError: An id is refused.
-    """
-    return "/".join(
-        (
-            parse_id("platform_id", platform_id),
-            parse_id("video_id", video_id),
-            parse_id("run_id", run_id),
-        )
-    )
-
 
 def build_artifact_name(component: str, sha256: str) -> str:
     """Return the name of an artifact's file (C4.5)."""
     return f"{component}.{sha256[:12]}.npz"
-
-
-def read_manifest(backend: Backend, run_path: str) -> Manifest:
-    """Return a run's manifest.
-
-    Raises:
-        NotFoundError: There is no such run.
-        InvalidManifestError: The manifest is damaged, or names other ids than its place.
-        StoreUnavailableError: The store refused.
-    """
-    path = f"{run_path}/{MANIFEST_NAME}"
-    try:
-        data = backend.read(path, limit=MAX_MANIFEST_BYTES)
-    except NotFoundError as error:
-        raise NotFoundError(
-            "there is no such run",
-            where=run_path,
-            hint="List what there is with `filmcan list`.",
-        ) from error
-    return parse_manifest(data, where=path)
-
-
-def check_joinable(backend: Backend, run: RunRecord) -> None:
-    """Refuse early what `RunTransaction.join` would refuse; a run that does not exist is fine.
-
-    Raises:
-        ConflictError: The run has another config_hash, or another source.
-        InvalidManifestError: Its manifest is damaged.
-        StoreUnavailableError: The store refused.
-    """
-    path = build_run_path(run.platform_id, run.video_id, run.run_id)
-    try:
-        found = read_manifest(backend, path)
-    except NotFoundError:
-        return
-    _check_same_run(found.run, run, path)
-
-
-def _check_same_run(found: RunRecord, wanted: RunRecord, run_path: str) -> None:
-    if found.config_hash != wanted.config_hash:
-        raise ConflictError(
-            f"the run was made with config_hash {found.config_hash[:12]}, "
-            f"this profile has {wanted.config_hash[:12]}",
-            code="other_config",
-            where=run_path,
-            hint="Join with the same profile and settings, or start a new run without --run-id.",
-        )
-    ours, theirs = wanted.source.get("sha256"), found.source.get("sha256")
-    if ours and theirs and ours != theirs:
-        raise ConflictError(
-            "the run was made from other bytes than this source",
-            code="other_source",
-            where=run_path,
-            hint="Give the same file, or start a new run without --run-id.",
-        )
-
-
-def _merge_plans(order: Iterable[str], former: Iterable[str]) -> tuple[str, ...]:
-    """Return the former plan with what is new at its end, each once."""
-    return tuple(dict.fromkeys((*former, *order)))
-
-
-def _has_failed(manifest: Manifest) -> bool:
-    failed = any(item.required and item.status == "error" for item in manifest.components)
-    return failed or all(item.status == "error" for item in manifest.components)

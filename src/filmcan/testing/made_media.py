@@ -204,9 +204,7 @@ def damage_packets(
     data = bytearray(source.read_bytes())
     with av.open(str(source)) as container:
         stream = next(item for item in container.streams if item.type == kind)
-        places = [
-            (packet.pos, packet.size) for packet in container.demux(stream) if packet.size
-        ]
+        places = [(packet.pos, packet.size) for packet in container.demux(stream) if packet.size]
     noise = np.random.default_rng(0)
     for number in numbers:
         start, size = places[number]

@@ -138,3 +138,20 @@ def hat(rate_hz: int, random: np.random.Generator) -> np.ndarray:
     times = np.arange(round(0.06 * rate_hz)) / rate_hz
     noise = np.diff(random.standard_normal(times.size), prepend=0.0)
     return 0.15 * noise * np.exp(-times / 0.015)
+
+
+def build_clap_signals() -> dict[str, np.ndarray]:
+    """Return sounds at 48 kHz over which spectrograms are compared: name -> float32[n], n >= 1."""
+    rate_hz = 48_000
+    times = np.arange(10 * rate_hz) / rate_hz
+    chirp = 0.3 * np.sin(2.0 * np.pi * (20.0 * times + (23_000.0 - 20.0) / 20.0 * times**2))
+    return {
+        "tone": make_sine(rate_hz, 10.0, frequency_hz=440.0, level_dbfs=20 * np.log10(0.5)),
+        "chirp": chirp.astype(np.float32),
+        "noise": make_noise(rate_hz, 10.0),
+        "silence": np.zeros(10 * rate_hz, np.float32),
+        "faint": make_noise(rate_hz, 10.0, rms_dbfs=-110.0, seed=1),
+        "short": make_noise(rate_hz, 3.0, seed=2),
+        "short_odd": make_noise(rate_hz, 4.321, seed=3),
+        "click": np.eye(1, 700, 350, dtype=np.float32)[0],
+    }

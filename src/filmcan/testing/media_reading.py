@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from filmcan.media.limits import Limits
 from filmcan.media.probe import probe_source
 from filmcan.media.sound import SoundBlock, SoundRequest
 from filmcan.media.timeline import UNIFORM_V1, Sampling
+from filmcan.testing.made_media import read_number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,6 +45,27 @@ class MediaReading:
     frames: Mapping[str, list[FrameSample] | None]
     sounds: Mapping[str, list[SoundBlock] | None]
     summary: MediaSummary
+
+
+def read_samples(
+    path: Path, *, sampling: Sampling = EVERY_FRAME, decode_threads: int = 2
+) -> list[FrameSample]:
+    """Return all sampled frames of a source with a video stream, in RGB at full size."""
+    reading = read_media(path, ALL_FRAMES, sampling=sampling, decode_threads=decode_threads)
+    samples = reading.frames["eyes"]
+    if samples is None:
+        raise ValueError(f"{path.name} has no video stream")
+    return samples
+
+
+def read_numbers(samples: Sequence[FrameSample]) -> list[int | None]:
+    """Return the number that each picture of a made clip shows, None for a lost frame."""
+    return [None if item.image is None else read_number(item.image) for item in samples]
+
+
+def find_lost(samples: Sequence[FrameSample]) -> list[int]:
+    """Return the numbers of the frames that did not decode."""
+    return [item.index for item in samples if item.image is None]
 
 
 def get_picture(sample: FrameSample) -> np.ndarray:

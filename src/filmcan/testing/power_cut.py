@@ -19,7 +19,7 @@ from filmcan.testing.fault_files import Step, Tree
 ENUMERATED = 5
 """Up to this many pending steps all outcomes are tried; beyond, some are drawn."""
 
-_DRAWN = 48
+_DRAWN = 12
 _PERMUTED = 4
 
 _Edit = tuple[int, str, int | None]
@@ -66,13 +66,22 @@ class Disk:
         elif step.kind in ("unlink", "rmdir"):
             pending.entries.append(((step.folder, step.name, None),))
 
+    def build_safe(self) -> Tree:
+        """Return the tree in which nothing pending is left."""
+        return self._build((), {})
+
+    def build_extremes(self) -> list[Tree]:
+        """Return the trees with no pending entry, each one alone, and all; no pending bytes."""
+        entries = self._pending.entries
+        alone = [self._build((edits,), {}) for edits in entries]
+        return [self.build_safe(), *alone, self._build(entries, {})]
+
     def build_whole(self) -> Tree:
         """Return the tree as a reader sees it who suffers no power cut."""
-        contents = {node: _write(b"", writes) for node, writes in self._pending.writes.items()}
-        for node in contents:
-            contents[node] = _write(
-                self.safe.contents.get(node, b""), self._pending.writes[node]
-            )
+        contents = {
+            node: _write(self.safe.contents.get(node, b""), writes)
+            for node, writes in self._pending.writes.items()
+        }
         return self._build(self._pending.entries, contents)
 
     def draw_states(self, draw: random.Random) -> Iterator[Tree]:
@@ -86,8 +95,7 @@ class Disk:
                     for contents in itertools.product(*variants):
                         yield self._build(order, dict(zip(nodes, contents, strict=True)))
             return
-        yield self._build((), {})
-        yield self._build(pending.entries, {})
+        yield from self.build_extremes()
         for _ in range(_DRAWN):
             chosen = [item for item in pending.entries if draw.random() < 0.5]  # noqa: PLR2004 - a coin
             if draw.random() < 0.5:  # noqa: PLR2004 - a coin

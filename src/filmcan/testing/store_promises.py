@@ -19,6 +19,7 @@ from filmcan.errors import NotFoundError
 from filmcan.files import TEMPORARY_PREFIX
 from filmcan.npz.reader import open_npz
 from filmcan.npz.writer import write_npz
+from filmcan.operations.validation import validate_target
 from filmcan.store.base import FORMAT_MARKER, FORMAT_TEXT, Backend
 from filmcan.store.local import LocalBackend
 from filmcan.store.store import Store
@@ -62,7 +63,8 @@ def write_run(backend: Backend, ack: Ack) -> None:
     def report(*, present: Mapping[str, str] | None = None, gone: str = "") -> None:
         nonlocal acked
         manifest = backend.read(MANIFEST, limit=_LIMIT)
-        absent = acked.absent | ({gone} if gone else set())
+        # A commit may leave what it replaces to gc; but what is gone must not come back.
+        absent = acked.absent | ({gone} if gone and _hash(backend, gone) is None else set())
         listed = {f"{RUN}/{path}" for path in list_artifacts(parse_manifest(manifest))}
         acked = Acked(manifest, {**acked.present, **(present or {})}, absent - listed)
         ack(acked)
@@ -130,6 +132,8 @@ def finish_run(folder: Path) -> Manifest:
     manifest = Store(LocalBackend(folder)).run("local", "v1", "r1").manifest
     assert manifest.is_finished
     assert [item.status for item in manifest.components] == ["empty", "empty", "error"]
+    faults = validate_target(str(folder / RUN)).report.errors
+    assert not faults, f"C8: {faults}"
     return manifest
 
 

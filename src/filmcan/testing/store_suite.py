@@ -141,6 +141,87 @@ class StoreSuite:
         with pytest.raises((InvalidContentError, NotFoundError)):
             backend.read(path, limit=_LIMIT)
 
+    def test_a_listing_says_when_files_changed_by_the_clock_of_the_store(
+        self, backend: Backend
+    ) -> None:
+        publish(backend, "a/first", b"x")
+        between = backend.read_clock()
+        publish(backend, "a/second", b"x")
+        after = backend.read_clock()
+        modified = backend.list_folder("a").modified
+        assert modified["first"] <= between <= modified["second"] <= after
+        assert after - modified["first"] < 60
+
+    def test_a_store_that_was_never_written_to_has_no_clock(self, backend: Backend) -> None:
+        with pytest.raises(NotFoundError):
+            backend.read_clock()
+
+    def test_reading_the_clock_leaves_nothing_behind(self, backend: Backend) -> None:
+        publish(backend, "a/file", b"x")
+        before = backend.list_folder("_filmcan").files
+        backend.read_clock()
+        assert backend.list_folder("_filmcan").files == before
+
+    def test_only_an_empty_folder_is_removed(self, backend: Backend) -> None:
+        publish(backend, "a/b/file", b"x")
+        backend.remove_folder("a/b")
+        backend.remove_folder("a/none")
+        backend.remove_folder("none/none")
+        assert backend.read("a/b/file", limit=_LIMIT) == b"x"
+        backend.remove("a/b/file")
+        backend.remove_folder("a/b")
+        assert backend.list_folder("a").folders == ()
+
+    def test_a_moved_file_has_its_new_name_only(self, backend: Backend) -> None:
+        publish(backend, "a/file", b"x")
+        backend.move("a/file", "new/place/file.kept")
+        assert backend.read("new/place/file.kept", limit=_LIMIT) == b"x"
+        assert backend.list_folder("a").files == {}
+        assert backend.find_versioned("new/place/file.kept", limit=_LIMIT) is not None
+
+    def test_a_moved_folder_takes_all_in_it_along(self, backend: Backend) -> None:
+        publish(backend, "a/b/one", b"1")
+        publish(backend, "a/b/c/two", b"2")
+        backend.move("a/b", "z/b")
+        assert backend.read("z/b/one", limit=_LIMIT) == b"1"
+        assert backend.read("z/b/c/two", limit=_LIMIT) == b"2"
+        assert backend.list_folder("a").folders == ()
+
+    def test_a_move_never_replaces_anything(self, backend: Backend) -> None:
+        publish(backend, "a/file", b"x")
+        publish(backend, "b/file", b"y")
+        with pytest.raises(ConflictError):
+            backend.move("a/file", "b/file")
+        with pytest.raises(NotFoundError):
+            backend.move("a/none", "b/none")
+        assert backend.read("a/file", limit=_LIMIT) == b"x"
+        assert backend.read("b/file", limit=_LIMIT) == b"y"
+
+    def test_of_those_who_ask_for_one_name_only_one_runs(self, backend: Backend) -> None:
+        handles = [self.reopen(backend) for _ in range(4)]
+        inside: list[int] = []
+        most: list[int] = []
+
+        def work(handle: Backend) -> None:
+            for _ in range(20):
+                with handle.exclusive("p/v"):
+                    inside.append(1)
+                    most.append(len(inside))
+                    inside.pop()
+
+        threads = [threading.Thread(target=work, args=(handle,)) for handle in handles]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert most == [1] * 80
+
+    def test_an_exclusive_block_ends_with_its_error(self, backend: Backend) -> None:
+        with pytest.raises(RuntimeError, match="broke"), backend.exclusive("p/v"):
+            raise RuntimeError("broke")
+        with backend.exclusive("p/v"):
+            publish(backend, "a/file", b"x")
+
     def test_the_first_write_marks_the_store(self, backend: Backend) -> None:
         publish(backend, "a/file", b"x")
         assert backend.read("_filmcan/format", limit=_LIMIT) == b"filmcan store 1\n"

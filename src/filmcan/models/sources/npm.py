@@ -7,12 +7,13 @@ it runs. The archive is read as a stream and only the one member is written.
 from __future__ import annotations
 
 import gzip
+import io
 import shutil
 import tarfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from filmcan.errors import AssetError
 from filmcan.models.sources.base import copy_exactly, find_path_fault, matcher
@@ -140,15 +141,16 @@ class NpmSource:
         return AssetError(message, code="asset_unreachable", where=self.describe())
 
 
-class _Bounded:
+class _Bounded(io.BufferedIOBase):
     """A stream that ends in an error, not in a full memory or an endless loop."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: io.BufferedIOBase) -> None:
         self._stream = stream
         self._left = _MAX_UNPACKED_BYTES
 
-    def read(self, size: int) -> bytes:
-        chunk = self._stream.read(size)
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read on, up to the bound."""
+        chunk = self._stream.read(-1 if size is None else size)
         self._left -= len(chunk)
         if self._left < 0:
             raise OverflowError(f"it unpacks to more than {_MAX_UNPACKED_BYTES} bytes")

@@ -150,4 +150,3 @@ def build_pip_command() -> list[str]:
         where=sys.executable,
         hint=f"Run: {sys.executable} -m ensurepip",
     )
-

@@ -1,0 +1,378 @@
+"""Judge a store: is all there that it lists, as it lists it, and what lies there besides?
+
+Changes nothing. `store.repair` acts on what is found here; content against schemas is for
+`filmcan validate`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from filmcan.contract.ids import find_id_fault
+from filmcan.contract.issues import Issue, Level
+from filmcan.contract.manifest import MANIFEST_NAME, ArtifactRecord, ComponentRecord, Manifest
+from filmcan.errors import InvalidArtifactError, InvalidContentError, NotFoundError
+from filmcan.files import TEMPORARY_PREFIX
+from filmcan.npz.npy import NpyReader
+from filmcan.npz.reader import NpzReader
+from filmcan.npz.source import FileSource, MemorySource, read_exactly
+from filmcan.store.base import FORMAT_MARKER, FORMAT_TEXT, HOUSEKEEPING
+from filmcan.store.manifests import read_manifest
+from filmcan.store.quarantine import QUARANTINE
+from filmcan.store.store import check_place
+from filmcan.store.tombstones import Tombstone, find_tombstone
+
+if TYPE_CHECKING:
+    from filmcan.npz.source import ByteSource
+    from filmcan.store.base import Backend
+
+Remedy = Literal["rebuild", "unlist", "quarantine"]
+"""`rebuild` the manifest from its artifacts, `unlist` an artifact that is not what the manifest
+says, `quarantine` what must not lie in a store."""
+
+_READ_BYTES = 4 << 20
+_WHOLE_BYTES = 8 << 20
+"""Files up to this size are read once and judged in memory."""
+
+_RUN_DEPTH = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong, and what `--repair` would do about it.
+
+    Attributes:
+        issue: What and where; `where` is a path below the store's root.
+        remedy: None when nothing can be proved, or when it is left to gc.
+        component: Whose artifact it is, for `unlist`.
+    """
+
+    issue: Issue
+    remedy: Remedy | None = None
+    component: str = ""
+
+
+@dataclass(slots=True)
+class Inspection:
+    """What was looked at and found."""
+
+    findings: list[Finding] = field(default_factory=list)
+    runs: int = 0
+    artifacts: int = 0
+    read_bytes: int = 0
+    quarantined: int = 0
+
+    def add(
+        self,
+        level: Level,
+        code: str,
+        where: str,
+        message: str,
+        *,
+        remedy: Remedy | None = None,
+        component: str = "",
+    ) -> None:
+        """Add a finding."""
+        self.findings.append(Finding(Issue(level, code, "", message, where), remedy, component))
+
+
+def inspect_store(
+    backend: Backend,
+    *,
+    with_data: bool,
+    on_progress: Callable[[float, str], None] = lambda _fraction, _note: None,
+) -> Inspection:
+    """Look at everything below the root.
+
+    Args:
+        backend: The store.
+        with_data: Rehash every byte of every listed file and check the containers too; without
+            it only existence, size and meta are judged.
+        on_progress: Told the share of runs done and the present one.
+
+    Raises:
+        StoreUnavailableError: The store refused.
+    """
+    inspection = Inspection()
+    _inspect_housekeeping(backend, inspection)
+    runs = list(_walk(backend, "", 0, inspection))
+    for number, (path, tombstone) in enumerate(runs):
+        on_progress(number / len(runs), path)
+        _RunInspector(backend, path, tombstone, inspection, with_data=with_data).inspect()
+    return inspection
+
+
+def find_disagreements(
+    meta: dict[str, object], manifest: Manifest, component: ComponentRecord
+) -> Iterator[str]:
+    """Yield where an artifact's meta says something else than its manifest and place (C8.5)."""
+    run = manifest.run
+    expected = {
+        "platform_id": run.platform_id,
+        "video_id": run.video_id,
+        "run_id": run.run_id,
+        "producer": component.name,
+        "status": component.status,
+        "empty_reason": component.empty_reason,
+        "producer_version": component.producer_version,
+        "schema_version": component.schema_version,
+        "model_signature": component.model_signature,
+        "config_hash": run.config_hash,
+    }
+    for key, wanted in expected.items():
+        if key in meta and meta[key] != wanted:
+            yield f"{key}: meta says {meta[key]!r:.120}, the manifest {wanted!r:.120}"
+
+
+def hash_source(source: ByteSource) -> str:
+    """Return the sha256 of a source, in lower-case hex."""
+    digest = hashlib.sha256()
+    for offset in range(0, source.size, _READ_BYTES):
+        digest.update(read_exactly(source, offset, min(_READ_BYTES, source.size - offset)))
+    return digest.hexdigest()
+
+
+def _inspect_housekeeping(backend: Backend, inspection: Inspection) -> None:
+    marker = backend.find_versioned(FORMAT_MARKER, limit=4096)
+    if marker is None:
+        message = "the root has no format marker: gc, delete and repair refuse it"
+        inspection.add("error", "no_marker", FORMAT_MARKER, message)
+    elif marker.data != FORMAT_TEXT:
+        inspection.add("error", "unknown_format", FORMAT_MARKER, "another format of store")
+    pending = [HOUSEKEEPING]
+    while pending:
+        folder = pending.pop()
+        listing = backend.list_folder(folder)
+        pending += [f"{folder}/{name}" for name in reversed(listing.folders)]
+        for name in listing.files:
+            if folder.startswith(QUARANTINE):
+                inspection.quarantined += name.endswith(".kept")
+            else:
+                _judge_loose(inspection, folder, name, tolerated=True)
+        _judge_strange(inspection, folder, () if folder.startswith(QUARANTINE) else listing.strange)
+
+
+def _walk(
+    backend: Backend, folder: str, depth: int, inspection: Inspection
+) -> Iterator[tuple[str, Tombstone]]:
+    """Yield every run's folder with the tombstone of its video; judge what lies above runs."""
+    listing = backend.list_folder(folder)
+    for name in listing.files:
+        _judge_loose(inspection, folder, name, tolerated=True)
+    _judge_strange(inspection, folder, listing.strange)
+    tombstone = Tombstone()
+    if depth == _RUN_DEPTH - 1:
+        try:
+            tombstone = find_tombstone(backend, folder)
+        except InvalidContentError as error:
+            inspection.add("error", error.code, folder, error.message)
+        if tombstone.has_pending:
+            _report_deletion(inspection, folder)
+    for name in listing.folders:
+        path = f"{folder}/{name}" if folder else name
+        if path == HOUSEKEEPING:
+            continue
+        kind = ("platform_id", "video_id", "run_id")[depth]
+        fault = find_id_fault(kind, name)  # type: ignore[arg-type]
+        if fault is not None:
+            inspection.add("warning", "strange_folder", path, f"no {kind}: {fault}")
+        elif depth == _RUN_DEPTH - 1:
+            yield path, tombstone
+        else:
+            yield from _walk(backend, path, depth + 1, inspection)
+
+
+def _report_deletion(inspection: Inspection, where: str) -> None:
+    message = "a deletion was interrupted; gc finishes it"
+    inspection.add("warning", "deletion_unfinished", where, message)
+
+
+def _judge_loose(
+    inspection: Inspection, folder: str, name: str, *, tolerated: bool = False
+) -> None:
+    """Judge a file that no manifest lists; `tolerated` where files may lie (above the runs)."""
+    path = f"{folder}/{name}" if folder else name
+    if name.startswith(TEMPORARY_PREFIX):
+        message = "left by an interrupted write, or being written; gc removes it"
+        inspection.add("warning", "leftover_temporary", path, message)
+    elif name.lower().endswith(".json"):
+        message = "no JSON but manifest.json may lie in a store"
+        inspection.add("error", "forbidden_json", path, message, remedy="quarantine")
+    elif not tolerated:
+        message = "no manifest lists it; gc removes it"
+        inspection.add("warning", "unlisted_file", path, message)
+
+
+def _judge_strange(inspection: Inspection, folder: str, names: tuple[str, ...]) -> None:
+    for name in names:
+        path = f"{folder}/{name}" if folder else name
+        message = "a link or special file; it is never followed"
+        inspection.add("error", "not_regular", path, message, remedy="quarantine")
+
+
+class _RunInspector:
+    """Judges one run."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        path: str,
+        tombstone: Tombstone,
+        inspection: Inspection,
+        *,
+        with_data: bool,
+    ) -> None:
+        self._backend = backend
+        self._path = path
+        self._tombstone = tombstone
+        self._found = inspection
+        self._with_data = with_data
+        self._sizes: dict[str, int] = {}
+
+    def inspect(self) -> None:
+        path, add = self._path, self._found.add
+        manifest_path = f"{path}/{MANIFEST_NAME}"
+        strange = self._list_files()
+        self._found.runs += 1
+        try:
+            manifest = read_manifest(self._backend, path)
+            check_place(manifest, path)
+        except NotFoundError:
+            self._judge_lost()
+        except InvalidContentError as error:
+            remedy: Remedy | None = None if error.code == "place" else "rebuild"
+            add("error", error.code, manifest_path, error.message, remedy=remedy)
+            strange = [place for place in strange if place != manifest_path]
+        else:
+            if self._tombstone.is_dead(manifest.run):
+                _report_deletion(self._found, path)
+            else:
+                self._judge_listed(manifest)
+        for place in strange:
+            folder, _, name = place.rpartition("/")
+            _judge_strange(self._found, folder, (name,))
+
+    def _list_files(self) -> list[str]:
+        """Take note of every file below the run, and return links and special files."""
+        strange = []
+        pending = [self._path]
+        while pending:
+            folder = pending.pop()
+            listing = self._backend.list_folder(folder)
+            self._sizes |= {f"{folder}/{name}": size for name, size in listing.files.items()}
+            strange += [f"{folder}/{name}" for name in listing.strange]
+            pending += [f"{folder}/{name}" for name in reversed(listing.folders)]
+        return strange
+
+    def _judge_lost(self) -> None:
+        """Judge a folder without a manifest: lost, or deleted, or garbage."""
+        run_id = self._path.rpartition("/")[2]
+        if self._tombstone.list_tokens(run_id):
+            message = "left by a deletion, or the manifest was lost after one; gc removes it"
+            self._found.add("warning", "manifest_missing", self._path, message)
+        elif any(name.endswith(".npz") for name in self._sizes):
+            message = "artifacts, but no manifest"
+            self._found.add("error", "manifest_missing", self._path, message, remedy="rebuild")
+        else:
+            message = "neither a manifest nor an artifact; gc removes it"
+            self._found.add("warning", "manifest_missing", self._path, message)
+
+    def _judge_listed(self, manifest: Manifest) -> None:
+        listed = {f"{self._path}/{MANIFEST_NAME}"}
+        for component in manifest.components:
+            for artifact in component.artifacts:
+                listed.add(f"{self._path}/{artifact.path}")
+                self._judge_artifact(manifest, component, artifact)
+        for place in self._sizes:
+            if place not in listed:
+                folder, _, name = place.rpartition("/")
+                _judge_loose(self._found, folder, name)
+
+    def _judge_artifact(
+        self, manifest: Manifest, component: ComponentRecord, artifact: ArtifactRecord
+    ) -> None:
+        place = f"{self._path}/{artifact.path}"
+        self._found.artifacts += 1
+        size = self._sizes.get(place)
+        if size != artifact.size_bytes:
+            self._judge_size(place, component.name, artifact, size)
+            return
+        if artifact.kind == "npy" and not self._with_data:
+            return
+        try:
+            source = self._backend.open(place)
+        except (NotFoundError, InvalidContentError) as error:  # changed since it was listed
+            self._found.add("error", error.code, place, error.message)
+            return
+        faults = _find_faults(source, artifact, with_data=self._with_data)
+        if isinstance(faults, dict):
+            for message in find_disagreements(faults, manifest, component):
+                self._found.add("error", "manifest_disagrees", place, message)
+        else:
+            code, message = faults
+            add = self._found.add
+            add("error", code, place, message, remedy="unlist", component=component.name)
+        if self._with_data:
+            self._found.read_bytes += artifact.size_bytes
+
+    def _judge_size(
+        self, place: str, component: str, artifact: ArtifactRecord, size: int | None
+    ) -> None:
+        if size is None:
+            code, message = "artifact_missing", "the manifest lists it, but it is not there"
+        else:
+            code = "size_mismatch"
+            message = f"it has {size} bytes, the manifest says {artifact.size_bytes}"
+        self._found.add("error", code, place, message, remedy="unlist", component=component)
+
+
+def _find_faults(
+    source: ByteSource, artifact: ArtifactRecord, *, with_data: bool
+) -> dict[str, object] | tuple[str, str]:
+    """Return the meta of a sound artifact ({} for a sub-artifact), else code and message."""
+    try:
+        if not with_data:
+            return _read_container(source, artifact, whole=False)
+        if source.size <= _WHOLE_BYTES:
+            data = read_exactly(source, 0, source.size)
+            found = hashlib.sha256(data).hexdigest()
+            meta = _check_container(MemorySource(data, source.name), artifact)
+        else:  # both read on their own; hashing takes longer, and leaves this thread a core
+            with ThreadPoolExecutor(1) as second:
+                hashing = second.submit(hash_source, source)
+                meta = _check_container(source, artifact)
+                found = hashing.result()
+    except InvalidArtifactError as error:
+        return error.code, error.message
+    finally:
+        if isinstance(source, FileSource):
+            source.close()
+    if found != artifact.sha256:
+        return "hash_mismatch", f"its sha256 is {found}, the manifest says {artifact.sha256}"
+    return meta
+
+
+def _check_container(
+    source: ByteSource, artifact: ArtifactRecord
+) -> dict[str, object] | tuple[str, str]:
+    """Read the whole container; damage is returned, since the hash says more when it differs."""
+    try:
+        return _read_container(source, artifact, whole=True)
+    except InvalidArtifactError as error:
+        return error.code, error.message
+
+
+def _read_container(
+    source: ByteSource, artifact: ArtifactRecord, *, whole: bool
+) -> dict[str, object]:
+    if artifact.kind == "npy":
+        NpyReader(source)
+        return {}
+    npz = NpzReader(source)
+    if whole:
+        npz.check()
+    return npz.read_meta()

@@ -1,0 +1,375 @@
+"""Collect garbage and keep to a retention rule (threats P12).
+
+Removed is only what is provably unreferenced and older than the grace, measured by the store's own
+clock. All manifests are read before anything is removed: one that cannot be parsed, a listing
+that cannot be believed or a missing format marker stops the whole sweep. Then each video is looked
+at again under the lock that its writers take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from filmcan.contract.ids import find_id_fault
+from filmcan.contract.manifest import MANIFEST_NAME, Manifest
+from filmcan.errors import (
+    InvalidContentError,
+    InvalidManifestError,
+    NotFoundError,
+    StoreUnavailableError,
+)
+from filmcan.files import TEMPORARY_PREFIX
+from filmcan.store.base import HOUSEKEEPING
+from filmcan.store.deletion import Remover, remove_target
+from filmcan.store.manifests import read_manifest
+from filmcan.store.quarantine import QUARANTINE, build_quarantine_path
+from filmcan.store.store import check_place
+from filmcan.store.tombstones import (
+    Tombstone,
+    find_tombstone,
+    require_marker,
+    settle_tombstones,
+    write_tombstone,
+)
+
+if TYPE_CHECKING:
+    from filmcan.store.base import Backend
+
+DEFAULT_GRACE_SEC = 24 * 3600.0
+_SEGMENTS_BELOW_PLATFORM = 2
+_LOOKS = 3
+"""A run that is created or deleted just now is looked at again."""
+
+RemovalKind = Literal["deletion", "run", "folder", "unlisted", "temporary", "quarantine"]
+
+
+@dataclass(frozen=True, slots=True)
+class SweepRules:
+    """What may go.
+
+    Attributes:
+        keep_last: Finished runs to keep for each video, at least 1; None keeps all.
+        max_age_sec: Runs whose manifest has not changed for longer go, but for the latest finished
+            one; None keeps all.
+        grace_sec: Nothing that changed more recently goes, whatever the other rules say.
+    """
+
+    keep_last: int | None = None
+    max_age_sec: float | None = None
+    grace_sec: float = DEFAULT_GRACE_SEC
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """One thing that went, or would go.
+
+    Attributes:
+        kind: `deletion` an interrupted deletion that was finished, `run` retention, `folder` a
+            run's folder without a manifest, `unlisted` a file that no manifest lists,
+            `temporary` left by an interrupted write, `quarantine` an old entry there.
+        path: The file or folder below the store's root.
+        reason: Why it may go.
+        files: How many files it held.
+        size_bytes: How many bytes they had.
+    """
+
+    kind: RemovalKind
+    path: str
+    reason: str
+    files: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What a sweep removed, or would remove, and how many runs it left."""
+
+    removals: tuple[Removal, ...]
+    kept_runs: int
+
+
+@dataclass(slots=True)
+class _Tree:
+    """The regular files below a folder: path -> size and time; links are not followed."""
+
+    files: dict[str, tuple[int, float]] = field(default_factory=dict)
+    newest: float = float("-inf")
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(size for size, _ in self.files.values())
+
+
+def sweep_store(
+    backend: Backend,
+    rules: SweepRules,
+    *,
+    dry_run: bool,
+    on_progress: Callable[[float, str], None] = lambda _fraction, _note: None,
+) -> Sweep:
+    """Remove garbage and what the rules do not keep; with `dry_run` only say what would go.
+
+    Args:
+        backend: The store.
+        rules: What may go.
+        dry_run: Remove nothing.
+        on_progress: Told the share of videos done and the present one.
+
+    Raises:
+        InvalidContentError: A manifest or tombstone cannot be read; nothing was removed.
+        StoreUnavailableError: The root has no format marker, a listing cannot be believed, or the
+            store refused.
+    """
+    require_marker(backend)
+    now = backend.read_clock()
+    videos = _survey(backend)
+    removals: list[Removal] = []
+    kept = 0
+    for number, video in enumerate(videos):
+        on_progress(number / len(videos), video)
+        sweeper = _VideoSweeper(backend, video, rules, now, dry_run=dry_run)
+        if dry_run:
+            sweeper.sweep()
+        else:
+            with backend.exclusive(video):
+                sweeper.sweep()
+        removals += sweeper.removals
+        kept += sweeper.kept_runs
+    if not dry_run:
+        settle_tombstones(backend, videos)
+    removals += _sweep_housekeeping(backend, now - rules.grace_sec, dry_run=dry_run)
+    return Sweep(tuple(removals), kept)
+
+
+def _survey(backend: Backend) -> list[str]:
+    """Return every video; read every manifest and tombstone first, and stop at a bad one."""
+    root = backend.list_folder("")
+    if HOUSEKEEPING not in root.folders:
+        raise StoreUnavailableError(
+            f"the root's listing does not show {HOUSEKEEPING}, which is there",
+            code="bad_listing",
+            where=backend.url,
+            hint="The listing is empty or incomplete; nothing was removed. Try again later.",
+        )
+    videos = sorted({*_list_videos(backend, ""), *_list_videos(backend, f"{QUARANTINE}/")})
+    for video in videos:
+        find_tombstone(backend, video)
+        for run in backend.list_folder(video).folders:
+            if not find_id_fault("run_id", run):
+                _find_manifest(backend, f"{video}/{run}")
+    return videos
+
+
+def _list_videos(backend: Backend, prefix: str) -> list[str]:
+    """Return `platform_id/video_id` of every video folder below the root, or the quarantine."""
+    return [
+        f"{platform}/{video}"
+        for platform in backend.list_folder(prefix.rstrip("/")).folders
+        if not find_id_fault("platform_id", platform)
+        for video in backend.list_folder(f"{prefix}{platform}").folders
+        if not find_id_fault("video_id", video)
+    ]
+
+
+def _find_manifest(backend: Backend, run_path: str) -> tuple[Manifest, float] | None:
+    """Return a run's manifest and when it changed; None only when there certainly is none."""
+    for _ in range(_LOOKS):
+        manifest = _find_readable(backend, run_path)
+        changed = backend.list_folder(run_path).modified.get(MANIFEST_NAME)
+        if manifest is not None and changed is not None:
+            return manifest, changed
+        if manifest is None and changed is None:
+            return None
+    raise StoreUnavailableError(
+        "the listing and the manifest do not agree",
+        code="bad_listing",
+        where=run_path,
+        hint="The listing is stale or incomplete; nothing more was removed. Try again later.",
+    )
+
+
+def _find_readable(backend: Backend, run_path: str) -> Manifest | None:
+    try:
+        manifest = read_manifest(backend, run_path)
+        check_place(manifest, run_path)
+    except NotFoundError:
+        return None
+    except InvalidContentError as error:
+        raise InvalidManifestError(
+            f"a manifest cannot be read, so nothing is known to be garbage: {error.message}",
+            code="unreadable_manifest",
+            where=f"{run_path}/{MANIFEST_NAME}",
+            hint="Nothing more was removed. See `filmcan fsck`, which can rebuild it.",
+        ) from error
+    return manifest
+
+
+class _VideoSweeper:
+    """Sweeps one video; its exclusive lock is held unless nothing is to be removed."""
+
+    def __init__(
+        self, backend: Backend, video: str, rules: SweepRules, now: float, *, dry_run: bool
+    ) -> None:
+        self._backend = backend
+        self._video = video
+        self._rules = rules
+        self._now = now
+        self._dry_run = dry_run
+        self.removals: list[Removal] = []
+        self.kept_runs = 0
+
+    def sweep(self) -> None:
+        tombstone = find_tombstone(self._backend, self._video)
+        if tombstone.is_pending(None):
+            self._remove_all("deletion", None, "a deletion was interrupted")
+            return
+        listing = self._backend.list_folder(self._video)
+        alive: dict[str, tuple[Manifest, float]] = {}
+        for run_id in listing.folders:
+            if find_id_fault("run_id", run_id):
+                continue
+            found = self._judge_folder(run_id, tombstone)
+            if found is not None:
+                alive[run_id] = (found[0], self._now - found[1])
+        self._settle()
+        retired = self._choose_retired(alive)
+        for run_id, (manifest, _) in alive.items():
+            if run_id in retired:
+                self._remove_all("run", run_id, retired[run_id])
+            else:
+                self.kept_runs += 1
+                self._sweep_run(f"{self._video}/{run_id}", manifest)
+        for name, size in listing.files.items():
+            self._sweep_file(self._video, name, size, listing.modified[name], listed=True)
+        if not self._dry_run:
+            self._backend.remove_folder(self._video)
+
+    def _judge_folder(self, run_id: str, tombstone: Tombstone) -> tuple[Manifest, float] | None:
+        """Return the manifest of a living run; remove what is left of another one."""
+        path = f"{self._video}/{run_id}"
+        found = _find_manifest(self._backend, path)
+        if tombstone.is_pending(run_id):
+            self._remove_all("deletion", run_id, "a deletion was interrupted")
+            return None
+        if found is None:
+            tree = _read_tree(self._backend, path)
+            changed = self._backend.list_folder(self._video).modified.get(run_id, tree.newest)
+            if self._now - max(tree.newest, changed) > self._rules.grace_sec:
+                self._remove_all("folder", run_id, "the folder has no manifest")
+        elif tombstone.is_dead(found[0].run):
+            self._remove_all("deletion", run_id, "the run began before the video was deleted")
+            return None
+        return found
+
+    def _settle(self) -> None:
+        """Finish deletions of runs that have no folder any more."""
+        quarantined = self._backend.list_folder(build_quarantine_path(self._video)).folders
+        tombstone = find_tombstone(self._backend, self._video)
+        for run_id in quarantined:
+            if tombstone.is_pending(run_id):
+                self._remove_all("deletion", run_id, "a deletion was interrupted")
+        tombstone = find_tombstone(self._backend, self._video)
+        if tombstone.has_pending and not self._dry_run:
+            write_tombstone(self._backend, self._video, tombstone.with_all_done())
+
+    def _choose_retired(self, alive: dict[str, tuple[Manifest, float]]) -> dict[str, str]:
+        """Return run ids that the rules do not keep, with the reason. Never the latest finished."""
+        finished = sorted(
+            (run_id for run_id, (manifest, _) in alive.items() if manifest.is_finished),
+            key=lambda run_id: (alive[run_id][0].run.created_at, run_id),
+            reverse=True,
+        )
+        retired = {}
+        for run_id, (_, age) in alive.items():
+            if age <= self._rules.grace_sec or run_id in finished[:1]:
+                continue
+            keep_last, max_age = self._rules.keep_last, self._rules.max_age_sec
+            if max_age is not None and age > max_age:
+                retired[run_id] = f"unchanged for {age:.0f} s, more than {max_age:.0f}"
+            elif keep_last is not None and run_id in finished[max(1, keep_last) :]:
+                retired[run_id] = f"{keep_last} later finished runs are kept"
+        return retired
+
+    def _sweep_run(self, path: str, manifest: Manifest) -> None:
+        listed = {
+            f"{path}/{artifact.path}"
+            for component in manifest.components
+            for artifact in component.artifacts
+        }
+        for file, (size, modified) in _read_tree(self._backend, path).files.items():
+            folder, _, name = file.rpartition("/")
+            is_known = file in listed or file == f"{path}/{MANIFEST_NAME}"
+            self._sweep_file(folder, name, size, modified, listed=is_known)
+
+    def _sweep_file(
+        self, folder: str, name: str, size: int, modified: float, *, listed: bool
+    ) -> None:
+        is_temporary = name.startswith(TEMPORARY_PREFIX)
+        if (listed and not is_temporary) or self._now - modified <= self._rules.grace_sec:
+            return
+        kind: RemovalKind = "temporary" if is_temporary else "unlisted"
+        reason = "left by an interrupted write" if is_temporary else "no manifest lists it"
+        self.removals.append(Removal(kind, f"{folder}/{name}", reason, 1, size))
+        if not self._dry_run:
+            self._backend.remove(f"{folder}/{name}")
+
+    def _remove_all(self, kind: RemovalKind, run_id: str | None, reason: str) -> None:
+        target = self._video if run_id is None else f"{self._video}/{run_id}"
+        if self._dry_run:
+            tree = _read_tree(self._backend, target)
+            files, size = len(tree.files), tree.size_bytes
+        else:
+            receipt = remove_target(self._backend, self._video, run_id, target)
+            files, size = len(receipt.files), receipt.size_bytes
+        self.removals.append(Removal(kind, target, reason, files, size))
+
+
+def _sweep_housekeeping(backend: Backend, before: float, *, dry_run: bool) -> list[Removal]:
+    """Remove old temporaries of the store itself, and entries of the quarantine as a whole."""
+    removals = []
+    for path, (size, modified) in _read_tree(backend, HOUSEKEEPING).files.items():
+        is_temporary = path.rpartition("/")[2].startswith(TEMPORARY_PREFIX)
+        if is_temporary and not path.startswith(f"{QUARANTINE}/") and modified < before:
+            reason = "left by an interrupted write"
+            removals.append(Removal("temporary", path, reason, 1, size))
+            if not dry_run:
+                backend.remove(path)
+    for entry in _list_entries(backend):
+        tree = _read_tree(backend, entry)
+        if tree.newest < before:
+            reason = "quarantined longer than the grace"
+            removals.append(Removal("quarantine", entry, reason, len(tree.files), tree.size_bytes))
+            if not dry_run:
+                Remover(backend).remove_tree(entry)
+    return removals
+
+
+def _list_entries(backend: Backend) -> list[str]:
+    """Return the folders of the quarantine that were moved there together."""
+    found = []
+    for top in backend.list_folder(QUARANTINE).folders:
+        places = [f"{QUARANTINE}/{top}"]
+        for _ in range(0 if find_id_fault("platform_id", top) else _SEGMENTS_BELOW_PLATFORM):
+            places = [
+                f"{place}/{name}" for place in places for name in backend.list_folder(place).folders
+            ]
+        found += [
+            f"{place}/{name}" for place in places for name in backend.list_folder(place).folders
+        ]
+    return found
+
+
+def _read_tree(backend: Backend, folder: str) -> _Tree:
+    """Return all files below a folder; an absent one has none."""
+    tree = _Tree()
+    pending = [folder]
+    while pending:
+        place = pending.pop()
+        listing = backend.list_folder(place)
+        for name, size in listing.files.items():
+            tree.files[f"{place}/{name}"] = (size, listing.modified[name])
+            tree.newest = max(tree.newest, listing.modified[name])
+        pending += [f"{place}/{name}" for name in reversed(listing.folders)]
+    return tree

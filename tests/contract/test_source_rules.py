@@ -1,0 +1,123 @@
+"""C6, C8: samples and times exist in the source that the manifest describes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from filmcan.contract.source_rules import find_length_sec, validate_samples
+
+SOURCE: dict[str, object] = {
+    "duration_sec": 10.0,
+    "decoded_frames": 249,
+    "failed_frames": 1,
+    "decoded_samples": 480_000,
+    "video_stream": {"average_rate_hz": 25.0},
+    "audio_stream": {"rate_hz": 48_000},
+}
+
+
+def found(
+    arrays: dict[str, np.ndarray], kind: str = "core", **changes: object
+) -> list[tuple[str, str]]:
+    issues = validate_samples(arrays, {**SOURCE, **changes}, kind=kind)
+    return [(issue.code, issue.key) for issue in issues]
+
+
+@pytest.mark.parametrize(
+    "name", ["times_sec", "windowed_times_sec", "start_sec", "segment_end_sec"]
+)
+@pytest.mark.parametrize(
+    ("kind", "time_sec", "good"),
+    [
+        ("core", 0.0, True),
+        ("core", 10.0, True),
+        ("core", 10.99, True),
+        ("core", 11.01, False),
+        ("core", -0.99, True),
+        ("core", -1.01, False),
+        ("module", -1.01, False),
+        ("audio", -1.01, True),
+        ("audio", -10.99, True),
+        ("audio", -11.01, False),
+        ("audio", 11.01, False),
+        ("text", 99.0, True),
+        ("", 99.0, True),
+    ],
+)
+def test_c8_times_lie_inside_the_source(name: str, kind: str, time_sec: float, good: bool) -> None:
+    arrays = {name: np.float32([0.5, time_sec])}
+    assert found(arrays, kind) == ([] if good else [("outside_source", name)])
+
+
+def test_c8_a_long_source_is_given_one_percent() -> None:
+    arrays = {"times_sec": np.float32([1005])}
+    assert found(arrays, duration_sec=1000.0) == []
+    assert found({"times_sec": np.float32([1011])}, duration_sec=1000.0) != []
+
+
+def test_c8_only_time_axes_are_judged_as_times() -> None:
+    arrays = {
+        "dt_sec": np.float32([99]),
+        "times_sec": np.float32([np.nan]),
+        "other_times_sec": np.int32([99]),
+        "window_times_sec": np.float32([[99]]),
+    }
+    assert found(arrays) == []
+
+
+@pytest.mark.parametrize("declared", [None, "long", True, -1.0])
+def test_c8_without_a_recorded_duration_times_are_not_judged(declared: object) -> None:
+    assert find_length_sec({**SOURCE, "duration_sec": declared}) is None
+    assert found({"times_sec": np.float32([999])}, duration_sec=declared) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "length_sec"),
+    [
+        ({}, 10.0),
+        ({"decoded_frames": 500}, 20.0),
+        ({"decoded_samples": 48_000 * 30}, 30.0),
+        ({"decoded_frames": 500, "video_stream": None}, 10.0),
+        ({"decoded_frames": 500, "video_stream": {"average_rate_hz": None}}, 10.0),
+        ({"decoded_frames": 500, "video_stream": {"average_rate_hz": 0.0}}, 10.0),
+        ({"decoded_frames": None, "decoded_samples": None}, 10.0),
+    ],
+)
+def test_a_source_is_as_long_as_declared_or_as_decoded_whichever_is_more(
+    changes: dict[str, object], length_sec: float
+) -> None:
+    assert find_length_sec({**SOURCE, **changes}) == length_sec
+
+
+def test_c8_a_frame_beyond_those_of_the_source_is_found() -> None:
+    assert found({"frame_indices": np.int32([0, 249])}) == []
+    assert found({"frame_indices": np.int32([0, 250])}) == [("outside_source", "frame_indices")]
+
+
+def test_c8_more_frames_present_than_decoded_are_found() -> None:
+    indices = np.arange(250, dtype=np.int32)
+    present = np.ones(250, bool)
+    assert found({"frame_indices": indices, "frame_present": present}) == [
+        ("outside_source", "frame_present")
+    ]
+    present[7] = False
+    assert found({"frame_indices": indices, "frame_present": present}) == []
+    assert found({"frame_indices": indices, "frame_present": np.ones(250)}) == []
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {},
+        {"frame_indices": np.zeros(0, np.int32)},
+        {"frame_indices": np.float32([999])},
+    ],
+)
+def test_c8_without_frame_numbers_there_is_nothing_to_judge(arrays: dict[str, np.ndarray]) -> None:
+    assert found(arrays) == []
+
+
+@pytest.mark.parametrize("field", ["decoded_frames", "failed_frames"])
+def test_c8_without_recorded_counts_frames_are_not_judged(field: str) -> None:
+    assert found({"frame_indices": np.int32([999])}, **{field: None}) == []
