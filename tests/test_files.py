@@ -142,3 +142,79 @@ def test_entries_are_listed_by_name_and_kind(tmp_path: Path) -> None:
     found = [(entry.name, entry.kind) for entry in Root(tmp_path).list_entries(())]
     assert found == [("a", "file"), ("b", "directory"), ("c", "other")]
     assert Root(tmp_path).list_entries(("none",)) == []
+
+
+def test_a_file_below_folders_that_do_not_exist_makes_them_all(tmp_path: Path) -> None:
+    root = Root(tmp_path / "new" / "store")
+    root.replace_file(("a", "b", "file"), b"x")
+    assert root.read_file(("a", "b", "file")) == b"x"
+    root.replace_file(("a", "b", "file"), b"y")
+    assert root.read_file(("a", "b", "file")) == b"y"
+    assert [entry.name for entry in root.list_entries(("a", "b"))] == ["file"]
+
+
+def test_no_folder_on_the_way_is_made_for_reading_and_no_link_is_followed(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        root.read_file(("none", "file"))
+    (tmp_path / "file").write_bytes(b"x")
+    (tmp_path / "link").symlink_to(tmp_path)
+    for parts in (("file", "below"), ("link", "file")):
+        with pytest.raises(OSError, match=r"Not a directory|symbolic"):
+            root.read_file(parts)
+    assert not (tmp_path / "none").exists()
+
+
+def test_removing_is_durable_and_an_absent_file_is_no_error(tmp_path: Path) -> None:
+    root = Root(tmp_path)
+    (tmp_path / "file").write_bytes(b"x")
+    root.remove_file(("file",))
+    root.remove_file(("file",))
+    root.remove_file(("none", "file"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_whose_flush_fails_leaves_no_handle_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = Root(tmp_path)
+    root.replace_file(("file",), b"x")
+
+    def refuse(descriptor: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - handles, not files
+    with pytest.raises(OSError, match="Input/output"):
+        root.replace_file(("new", "file"), b"x")
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208 - likewise
+
+
+def test_p3_a_folder_is_flushed_again_when_it_was_forgotten_or_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[int] = []
+    real_fsync = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        flushed.append(descriptor)
+        real_fsync(descriptor)
+
+    root = Root(tmp_path)
+    for name in ("a", "b"):
+        root.replace_file((name, "file"), b"x")
+    monkeypatch.setattr(os, "fsync", fsync)
+    root.replace_file(("a", "file"), b"y")
+    known = len(flushed)
+    monkeypatch.setattr("filmcan.files._REMEMBERED_FOLDERS", 1)
+    root.replace_file(("c", "file"), b"y")  # forgets the others
+    flushed.clear()
+    root.replace_file(("a", "file"), b"z")
+    assert len(flushed) == known + 1
+
+
+def test_the_root_of_a_disk_has_no_parent_to_flush(monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[int] = []
+    monkeypatch.setattr(os, "fsync", flushed.append)
+    with Root(Path("/")).directory((), create=True):
+        assert flushed == []

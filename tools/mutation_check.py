@@ -63,6 +63,8 @@ class Mutant:
     def apply(self, source: str) -> str | None:
         """Return the mutated source, None when the text is not there, or not once."""
         if self.start is not None:
+            if not source.startswith(self.old, self.start):
+                return None
             return source[: self.start] + self.new + source[self.start + len(self.old) :]
         return source.replace(self.old, self.new) if source.count(self.old) == 1 else None
 
@@ -92,8 +94,8 @@ def list_mutants(plan: dict[str, object]) -> list[Mutant]:
         for path in sorted(REPOSITORY.glob(str(rule["files"]))):
             found += _find_by_rule(rule, path)
     for listed in _tables(plan, "mutant"):
-        path, old, new = (str(listed[key]) for key in ("file", "old", "new"))
-        found.append(Mutant(f"{_shorten(path)}: {listed['name']}", path, old, new))
+        file, old, new = (str(listed[key]) for key in ("file", "old", "new"))
+        found.append(Mutant(f"{_shorten(file)}: {listed['name']}", file, old, new))
     return found
 
 
@@ -110,11 +112,8 @@ def _find_by_rule(rule: dict[str, object], path: Path) -> Iterator[Mutant]:
     names, but = rule["calls"], rule.get("but", [])
     assert isinstance(names, list)
     assert isinstance(but, list)
-    function = ""
     seen: dict[str, int] = {}
-    for node in _walk(ast.parse(source)):
-        if isinstance(node, ast.FunctionDef):
-            function = node.name
+    for node, function in _walk(ast.parse(source)):
         target = _find_target(str(rule["kind"]), node, names)
         if target is None:
             continue
@@ -128,11 +127,11 @@ def _find_by_rule(rule: dict[str, object], path: Path) -> Iterator[Mutant]:
             yield Mutant(name, relative, source[start:end], str(rule["new"]), start)
 
 
-def _walk(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yield nodes in the order in which they stand."""
+def _walk(tree: ast.AST, function: str = "") -> Iterator[tuple[ast.AST, str]]:
+    """Yield nodes in the order in which they stand, each with the function it stands in."""
     for node in ast.iter_child_nodes(tree):
-        yield node
-        yield from _walk(node)
+        yield node, function
+        yield from _walk(node, node.name if isinstance(node, ast.FunctionDef) else function)
 
 
 def _find_target(kind: str, node: ast.AST, names: list[str]) -> ast.AST | None:

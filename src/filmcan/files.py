@@ -194,7 +194,8 @@ class Root:
             size = os.fstat(file.fileno()).st_size
             if limit is not None and size > limit:
                 raise OverflowError(f"{'/'.join(parts)} has {size} bytes, more than {limit}")
-            return file.read() if limit is None else file.read(limit + 1)
+            # One byte more than there is: a buffer of the whole limit would be set aside at once.
+            return file.read() if limit is None else file.read(min(size, limit) + 1)
 
     def replace_file(self, parts: tuple[str, ...], data: bytes) -> None:
         """Write a file whole and durably: temporary, flush, rename, flush of the directory."""

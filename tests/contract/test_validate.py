@@ -243,9 +243,11 @@ def test_c8_frame_numbers_outside_the_schema_are_judged_too() -> None:
         (np.int32([3, 3, 4]), "not_increasing"),
         (np.float32([0, 1, 2]), "dtype"),
         (np.int32([[0]]), "dtype"),
+        (np.int64([3, 4, 9]), None),
     ):
         issues = validate_arrays(build_probe_arrays(frame_indices=indices), schema, status="ok")
-        assert [(issue.code, issue.key) for issue in issues] == [(code, "frame_indices")]
+        expected = [] if code is None else [(code, "frame_indices")]
+        assert [(issue.code, issue.key) for issue in issues] == expected
     assert validate_arrays(build_probe_arrays(frame_indices=None), schema, status="ok") == []
 
 
@@ -271,5 +273,10 @@ def test_c9_feature_names_that_repeat_or_run_out_are_found() -> None:
     assert codes(feature_names=names) == [("feature_names", "feature_names")] * 2
     short = {"feature_names": build_feature_names(["loudness"]), "feature_values": np.float32([1])}
     assert codes(**short) == [("feature_names", "feature_names")]
-    uneven = {"feature_values": np.float32([-20])}
-    assert codes(**uneven) == [("shape", "feature_values")]
+    uneven = build_probe_arrays(feature_values=np.float32([-20]))
+    loose = build_schema_document()
+    for name in ("feature_names", "feature_values"):
+        find_part(loose)["keys"][name]["shape"] = ["any"]
+    for document in (build_schema_document(), loose):
+        (issue,) = validate_arrays(uneven, parse_schema(document, COMPONENT), status="ok")
+        assert (issue.code, issue.key) == ("shape", "feature_values")

@@ -31,6 +31,7 @@ CALLS = (
     "write", "pwrite64", "fsync", "fdatasync", "rename", "renameat", "renameat2", "open", "openat",
     "unlink", "unlinkat", "mkdir", "mkdirat", "ftruncate", "link", "linkat", "flock",
 )  # fmt: skip
+STRACE = shutil.which("strace") or "strace"
 _SET_PTRACER, _ANY = 0x59616D61, ctypes.c_ulong(-1)
 _TOLD_BYTES = 1 << 16
 
@@ -48,7 +49,7 @@ class Child:
         os.close(ready)
         with contextlib.suppress(OSError):  # the fork may be dead already
             self.tracer = subprocess.Popen(
-                ["strace", "-f", "-p", str(self.pid), *strace],
+                [STRACE, "-f", "-p", str(self.pid), *strace],
                 stderr=subprocess.PIPE,
                 text=True,
             )
@@ -85,7 +86,7 @@ class Child:
         except FilmcanError as error:
             self._note(error=f"{type(error).__name__}: {error}")
             return 3
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - an untyped error is what is looked for
             self._note(error=traceback.format_exc())
             return 4
         return 0
@@ -143,7 +144,12 @@ def run_fault(folder: Path, fault: dict[str, object]) -> dict[str, object]:
 def main() -> None:
     """Answer the faults on standard input."""
     writer.OVERLAP_FROM_BYTES = 24_000  # of the run's artifacts, one is written by two threads
-    base = Path(tempfile.mkdtemp(prefix="kill_points_", dir=sys.argv[1]))
+    with tempfile.TemporaryDirectory(prefix="kill_points_", dir=sys.argv[1]) as folder:
+        serve(Path(folder))
+
+
+def serve(base: Path) -> None:
+    """Count the calls, then run one fault after the other."""
     first = base / "count"
     first.mkdir()
     try:

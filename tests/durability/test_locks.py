@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from filmcan.errors import NotFoundError
 from filmcan.files import locked
 from filmcan.store.local import LocalBackend
 from filmcan.store.transaction import RunTransaction
@@ -71,6 +72,21 @@ def test_p6_a_writer_changes_a_run_only_under_the_lock_of_its_video(tmp_path: Pa
     assert [what for what, _ in changes] == ["swap", "swap", "swap", "remove", "swap", "swap"]
     assert all("exclusive" in held for _, held in changes)
     assert list_held(tmp_path) == set()
+
+
+def test_p6_a_product_of_a_deleted_run_is_withdrawn_under_the_lock_of_its_video(
+    tmp_path: Path,
+) -> None:
+    backend = Spy(tmp_path)
+    run = build_run_record()
+    transaction = RunTransaction.create(backend, run, lambda: NOW)
+    backend.remove("local/v1/r1/manifest.json")
+    backend.seen.clear()
+    with pytest.raises(NotFoundError):
+        transaction.commit(build_product(run))
+    assert backend.seen
+    assert all("exclusive" in held for _, held in backend.seen)
+    assert backend.list_folder("local").folders == ()
 
 
 def test_p6_an_exclusive_lock_keeps_others_out_until_its_block_ends(tmp_path: Path) -> None:

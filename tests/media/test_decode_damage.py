@@ -154,6 +154,17 @@ def test_c6_when_the_video_is_lost_the_sound_goes_on(tmp_path: Path) -> None:
     without_request.finish()
 
 
+def test_a_stream_that_appears_part_way_disturbs_nothing(tmp_path: Path) -> None:
+    first = make_clip(tmp_path / "a.ts", frames=30)
+    sounds = [ClipSound(build_tone(1.2), codec="mp2") for _ in range(6)]
+    second = make_media(tmp_path / "b.ts", ClipVideo(frames=30), *sounds)
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(first.read_bytes() + second.read_bytes())
+    samples = read_samples(joined)
+    assert len(samples) >= 58
+    assert find_lost(samples) == []
+
+
 def test_noise_anywhere_in_a_file_never_hangs_or_crashes(tmp_path: Path, noisy_clip: Path) -> None:
     data = noisy_clip.read_bytes()
     noise = np.random.default_rng(5)

@@ -136,6 +136,17 @@ def test_channels_nobody_can_name_are_mixed_evenly() -> None:
     assert np.abs(join(blocks) - 0.5).max() < 1e-5
 
 
+@pytest.mark.parametrize("mono", [True, False])
+def test_sound_that_ffmpeg_cannot_convert_is_refused_by_name(*, mono: bool) -> None:
+    converter = SoundConverter(SoundRequest(mono=mono))
+    frame = av.AudioFrame.from_ndarray(np.zeros((1, 92 * 8), np.float32), "flt", "92C")
+    frame.sample_rate = 8000
+    converter.open(frame)
+    with pytest.raises(BadMediaError, match="92 channels") as refused:
+        list(converter.add(frame, Fraction(0), is_new_stretch=True))
+    assert refused.value.code == "unknown_sound_format"
+
+
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
 @pytest.mark.parametrize("offset_sec", [0.0, 0.5])
 def test_sound_shares_the_zero_of_the_first_decoded_frame(

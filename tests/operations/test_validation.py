@@ -57,7 +57,7 @@ def test_nothing_there_is_not_found(tmp_path: Path) -> None:
         validate_target(str(tmp_path / "none"))
 
 
-def test_p9_a_changed_byte_is_a_hash_mismatch(run_folder: Path) -> None:
+def test_c8_p9_a_changed_byte_is_a_hash_mismatch(run_folder: Path) -> None:
     artifact = artifact_of(run_folder)
     data = bytearray(artifact.read_bytes())
     data[len(data) // 2] ^= 1
@@ -65,7 +65,7 @@ def test_p9_a_changed_byte_is_a_hash_mismatch(run_folder: Path) -> None:
     assert ("error", "hash_mismatch") in found(run_folder)
 
 
-def test_a_shorter_file_is_a_size_mismatch(run_folder: Path) -> None:
+def test_c8_a_shorter_file_is_a_size_mismatch(run_folder: Path) -> None:
     artifact = artifact_of(run_folder)
     artifact.write_bytes(artifact.read_bytes()[:-1])
     assert ("error", "size_mismatch") in found(run_folder)

@@ -83,8 +83,6 @@ def _check_keys(value: object) -> None:
 def _check_depth(text: str) -> None:
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return  # brackets inside strings only make this an upper bound
-    if text.count("[") + text.count("{") <= MAX_DEPTH:
-        return
     depth = 0
     for match in _BRACKETS.finditer(_STRING.sub("", text)):
         depth += 1 if match.group() in "[{" else -1

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import cache
 from typing import Literal, cast
 
 from filmcan.contract.canonical import JsonError, canonical_json, parse_json
@@ -314,9 +313,15 @@ def find_digest_fault(text: str) -> str | None:
     return f"expected {_SHA256_CHARS} lower-case hex digits, got {text[:80]!r}"
 
 
-@cache
 def _names(record: type) -> tuple[str, ...]:
-    return tuple(item.name for item in fields(record) if item.name != "extra")
+    return _FIELD_NAMES[record]
+
+
+_FIELD_NAMES: Mapping[type, tuple[str, ...]] = {
+    kind: tuple(item.name for item in fields(kind) if item.name != "extra")
+    for kind in (RunRecord, ComponentRecord, ArtifactRecord)
+}
+"""Listed once: a store has tens of thousands of records."""
 
 
 def _build_document(manifest: Manifest) -> dict[str, object]:

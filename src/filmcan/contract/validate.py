@@ -265,7 +265,8 @@ def _check_features(
     names: Sequence[str] = arrays["feature_names"].tolist()
     values = arrays["feature_values"]
     if len(names) != len(values):
-        return []  # the shared dim has reported it
+        message = f"has {len(values)} items, feature_names {len(names)}"
+        return [_error("shape", "feature_values", message)]
     issues = []
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:

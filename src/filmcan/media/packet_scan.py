@@ -193,7 +193,9 @@ def _scan_unstamped(packets: _Packets, rate_hz: Fraction) -> PacketScan:
         is_stamped=False,
         doubtful=frozenset(),
         keyframes=(),
-        notes=(f"The stream has no times: made from its frame rate of {float(rate_hz):g} Hz.",),
+        notes=(
+            f"Frame times are missing or start again: made from a rate of {float(rate_hz):g} Hz.",
+        ),
     )
 
 

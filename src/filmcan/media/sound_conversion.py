@@ -106,17 +106,27 @@ class SoundConverter:
             frame: The samples.
             start_sec: Its time after time zero.
             is_new_stretch: True when it does not follow on what came before.
+
+        Raises:
+            BadMediaError: FFmpeg cannot convert sound of that form.
         """
         form = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if is_new_stretch or form != self._input:
-            yield from self.flush()
-            self._graph = self._build_graph(frame)
-            self._input = form
-            self._start, self._sent = start_sec, 0
-        if self._graph is not None:
-            frame.pts = None  # counted here, not there
-            self._graph.push(frame)
-            self._pull(self._graph)
+        try:
+            if is_new_stretch or form != self._input:
+                yield from self.flush()
+                self._graph = self._build_graph(frame)
+                self._input = form
+                self._start, self._sent = start_sec, 0
+            if self._graph is not None:
+                frame.pts = None  # counted here, not there
+                self._graph.push(frame)
+                self._pull(self._graph)
+        except FFmpegError as error:
+            raise BadMediaError(
+                f"sound of {frame.sample_rate} Hz, {frame.layout.name}, cannot be converted",
+                code="unknown_sound_format",
+                hint="Convert the source's sound to a common format, for example stereo AAC.",
+            ) from error
         if self._waiting_samples >= BLOCK_SAMPLES:
             yield self._build_block()
 
@@ -165,13 +175,9 @@ class SoundConverter:
         steps = [naming] if is_count_only(frame.layout) else []
         try:
             return _link_graph(frame, [*steps, ("aresample", resampling)])
-        except FFmpegError as error:
+        except FFmpegError:
             if not self._request.mono:
-                raise BadMediaError(
-                    f"sound of layout {frame.layout.name} cannot be converted",
-                    code="unknown_sound_format",
-                    hint="Convert the source's sound to a common format, for example stereo AAC.",
-                ) from error
+                raise
         # No known way to mix these channels down: all of them count alike.
         mixing = ("pan", {"args": _mix_evenly(frame.layout.nb_channels)})
         return _link_graph(frame, [mixing, ("aresample", resampling)])

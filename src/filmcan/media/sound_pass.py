@@ -141,6 +141,7 @@ class SoundPass:
                 self._decode_first()
         except BadMediaError as refused:
             error = refused  # the sound cannot be had; the pictures, if any, go on
+            self.notes.append(f"The sound was given up: {refused.message}.")
             if self._video_zero is None:
                 self._state.fail(refused)
         except BaseException as failure:  # noqa: BLE001 - raised again where sound is awaited

@@ -144,5 +144,7 @@ def read_packets(
                     yield packet
         except FFmpegError:
             errors += 1
+        except IndexError:
+            return  # PyAV stumbles at the end over a stream that appeared part-way
         else:
             return

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from filmcan.contract.canonical import canonical_json
 from filmcan.contract.issues import Issue, Level, Report, shown
 from filmcan.contract.meta import Identity, find_meta_difference, validate_meta
+from filmcan.contract.named_masks import validate_named_masks
 from filmcan.contract.registry import get_schema
 from filmcan.contract.source_rules import validate_samples
 from filmcan.contract.validate import META_KEYS, validate_arrays, validate_unknown_arrays
@@ -124,6 +125,7 @@ def validate_source(
         issues += validate_unknown_arrays(arrays)
     else:
         issues += validate_arrays(arrays, schema, status=str(meta.get("status")))
+    issues += validate_named_masks(arrays, schema)
     if media is not None:
         issues += validate_samples(arrays, media, kind=schema.kind if schema is not None else "")
     return Report(tuple(issues)), meta

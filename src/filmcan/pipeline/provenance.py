@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -74,7 +76,14 @@ def _build_counts(summary: MediaSummary | None) -> Mapping[str, object]:
 
 
 def find_peak_rss_bytes() -> int | None:
-    """Return the greatest resident memory of this process so far, None where it is not known."""
+    """Return the greatest resident memory of this process so far, None where it is not known.
+
+    On Linux from VmHWM: what getrusage reports includes a parent's memory at the fork.
+    """
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
     try:
         import resource  # noqa: PLC0415 - absent on Windows
     except ImportError:

@@ -138,6 +138,7 @@ class MemoryBackend:
     def _put(self, path: str, data: bytes) -> None:
         if FORMAT_MARKER not in self._files:
             self._files[FORMAT_MARKER] = FORMAT_TEXT
+            self._versions[FORMAT_MARKER] = 1
             self._modified[FORMAT_MARKER] = time.time()
         self._files[path] = data
         self._modified[path] = time.time()

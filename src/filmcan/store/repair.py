@@ -30,7 +30,9 @@ from filmcan.store.tombstones import find_tombstone, require_marker
 if TYPE_CHECKING:
     from filmcan.store.base import Backend
 
-_ANY_SIZE = 1 << 62
+_COPIED_BYTES = 1 << 30
+"""A damaged manifest up to this size is copied; a larger one, which nobody wrote, is moved."""
+
 _RUN_SEGMENTS = 3
 
 
@@ -98,8 +100,8 @@ def _rebuild(
     kept = "there was none"
     version = None
     try:
-        found = backend.find_versioned(path, limit=_ANY_SIZE)
-    except InvalidContentError:  # a link or a folder: nothing to be compared and swapped
+        found = backend.find_versioned(path, limit=_COPIED_BYTES)
+    except InvalidContentError:  # a link, a folder, or huge: nothing to compare and swap
         manifest = build_manifest(backend, run_path, clock)
         kept = f"the former is in {move_to_quarantine(backend, path, reason)}"
     else:

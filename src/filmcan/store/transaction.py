@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from filmcan.contract.ids import parse_id
 from filmcan.contract.issues import Issue
 from filmcan.contract.manifest import (
     MANIFEST_NAME,
@@ -33,14 +32,7 @@ from filmcan.errors import (
     NotFoundError,
     StoreUnavailableError,
 )
-from filmcan.npz.npy import write_npy
-from filmcan.npz.sub_artifacts import (
-    SUB_ARTIFACTS,
-    SubArtifact,
-    build_references,
-    build_sub_artifact_name,
-)
-from filmcan.npz.writer import write_npz
+from filmcan.store.artifact_files import SUB_ARTIFACT_BYTES, write_artifacts
 from filmcan.store.manifests import (
     build_run_path,
     check_same_run,
@@ -55,9 +47,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from filmcan.store.base import Backend
-
-SUB_ARTIFACT_BYTES = 64 * 1024 * 1024
-"""Arrays of this size or more lie beside their NPZ, as `.npy` (C9.4)."""
 
 _SWAP_TRIES = 100
 _WRITE_TRIES = 5
@@ -210,7 +199,14 @@ class RunTransaction:
         for _ in range(_WRITE_TRIES):
             artifacts: tuple[ArtifactRecord, ...] = ()
             try:
-                artifacts = self._write_artifacts(name, product.arrays, product.meta)
+                artifacts = write_artifacts(
+                    self._backend,
+                    self.run_path,
+                    name,
+                    product.arrays,
+                    product.meta,
+                    sub_artifact_bytes=self._sub_artifact_bytes,
+                )
                 record = replace(record, artifacts=artifacts)
                 if self._list_component(record):
                     return record
@@ -281,45 +277,6 @@ class RunTransaction:
                 Issue("error", "status", "meta.status", f"{meta.get('status')} writes no artifact")
             )
         return [*issues, *validate_arrays(product.arrays, schema, status=str(meta.get("status")))]
-
-    def _write_artifacts(
-        self, name: str, arrays: Mapping[str, np.ndarray], meta: Mapping[str, object]
-    ) -> tuple[ArtifactRecord, ...]:
-        """Write the NPZ, and before it the very large arrays that lie beside it (C9.4)."""
-        folder = f"{self.run_path}/{parse_id('component', name)}"
-        kept: dict[str, np.ndarray] = {}
-        references = []
-        for key, array in arrays.items():
-            if array.nbytes >= self._sub_artifact_bytes and array.ndim and array.dtype != object:
-                references.append(self._write_sub_artifact(folder, key, array))
-            else:
-                kept[key] = array
-        if references:
-            kept[SUB_ARTIFACTS] = build_references(references)
-        with self._backend.stage(folder) as staged:
-            written = write_npz(staged.file, kept, meta, sync=staged.sync)
-            file_name = build_artifact_name(name, written.sha256)
-            staged.publish(f"{folder}/{file_name}")
-        npz = ArtifactRecord(f"{name}/{file_name}", written.size_bytes, written.sha256, "npz")
-        beside = (
-            ArtifactRecord(f"{name}/{item.path}", item.size_bytes, item.sha256, "npy")
-            for item in references
-        )
-        return (npz, *beside)
-
-    def _write_sub_artifact(self, folder: str, key: str, array: np.ndarray) -> SubArtifact:
-        with self._backend.stage(folder) as staged:
-            written = write_npy(staged.file, array, sync=staged.sync)
-            file_name = build_sub_artifact_name(key, written.sha256)
-            staged.publish(f"{folder}/{file_name}")
-        return SubArtifact(
-            key,
-            file_name,
-            written.size_bytes,
-            written.sha256,
-            array.dtype.name,
-            tuple(array.shape),
-        )
 
     def _list_component(self, record: ComponentRecord) -> bool:
         """List a record, then remove the files it replaces; False when its own are not there.
@@ -399,8 +356,3 @@ class RunTransaction:
         raise ConflictError(
             f"the manifest changed under every one of {_SWAP_TRIES} tries", where=self.run_path
         )
-
-
-def build_artifact_name(component: str, sha256: str) -> str:
-    """Return the name of an artifact's file (C4.5)."""
-    return f"{component}.{sha256[:12]}.npz"

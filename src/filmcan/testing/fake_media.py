@@ -12,6 +12,7 @@ import numpy as np
 from filmcan.components.base import Inputs
 from filmcan.media.probe import AudioStream, Probe
 from filmcan.media.sound import SoundBlock
+from filmcan.models.execution import Execution
 
 if TYPE_CHECKING:
     from filmcan.media.document import TextSources
@@ -95,6 +96,7 @@ def build_inputs(
     sound: SoundStream | None = None,
     text: TextSources | None = None,
     seed: int = 0,
+    execution: Execution | None = None,
 ) -> Inputs:
     """Return a component's inputs over fakes, with a probe that tells of the sound alone."""
     audio = None
@@ -114,4 +116,11 @@ def build_inputs(
         subtitles=(),
         is_still_picture=False,
     )
-    return Inputs(probe=probe, frames=frames, sound=sound, text=text, seed=seed)
+    return Inputs(
+        probe=probe,
+        frames=frames,
+        sound=sound,
+        text=text,
+        seed=seed,
+        execution=execution or Execution(),
+    )

@@ -231,7 +231,8 @@ class WatchedDisk:
             self.decide(Step("mkdir", folder=place[0], name=place[1]))
         self._real["mkdir"](path, mode, dir_fd=dir_fd)
         if place is not None:
-            node = self._number(os.stat(path, dir_fd=dir_fd))
+            made = os.stat(path, dir_fd=dir_fd, follow_symlinks=False)
+            node = self._number(made)
             self.steps.append(Step("mkdir", node, *place))
 
     # --- places and nodes -------------------------------------------------------------------
@@ -254,11 +255,11 @@ class WatchedDisk:
         """Return the watched folder and the name in it, None outside."""
         text = os.fspath(path)
         try:
-            found = os.fstat(dir_fd) if dir_fd is not None else os.stat(os.path.dirname(text))  # noqa: PTH120 - no Path per call
+            found = Path(text).parent.stat() if dir_fd is None else os.fstat(dir_fd)
         except FileNotFoundError:
             return None
         folder = self._nodes.get((found.st_dev, found.st_ino))
-        return None if folder is None else (folder, os.path.basename(text))  # noqa: PTH119 - likewise
+        return None if folder is None else (folder, Path(text).name)
 
     def _find_node(self, descriptor: int) -> int | None:
         found = os.fstat(descriptor)

@@ -152,13 +152,17 @@ def build_text_tower(*, length: int | None = None) -> bytes:
 
 
 def build_depth_network(
-    *, normalises: bool = True, nodes_before: Sequence[NodeProto] = ()
+    *,
+    normalises: bool = True,
+    gain: float = DEPTH_GAIN,
+    nodes_before: Sequence[NodeProto] = (),
 ) -> bytes:
-    """MiDaS v2.1 small: the mean of the channels in 0..1 times `DEPTH_GAIN`, never negative.
+    """MiDaS v2.1 small: the mean of the channels in 0..1 times `gain`, never negative.
 
     Args:
         normalises: True for the released file, which normalises its input itself; False for one
             that takes normalised pictures.
+        gain: The depth of white.
         nodes_before: Other first steps instead; they make `normal` of `0`.
     """
     from onnx import helper
@@ -179,8 +183,8 @@ def build_depth_network(
     constants = {
         "mean": mean.reshape(1, 3, 1, 1),
         "std": std.reshape(1, 3, 1, 1),
-        "kernel": (std * DEPTH_GAIN / 3).reshape(1, 3, 1, 1).astype(np.float32),
-        "bias": np.array([mean.sum() * DEPTH_GAIN / 3], np.float32),
+        "kernel": (std * gain / 3).reshape(1, 3, 1, 1).astype(np.float32),
+        "bias": np.array([mean.sum() * gain / 3], np.float32),
         "second": np.array([1]),
     }
     return _build_model(

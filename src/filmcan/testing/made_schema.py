@@ -149,19 +149,19 @@ def build_probe_arrays(**changes: np.ndarray | None) -> dict[str, np.ndarray]:
     """Return arrays that satisfy the schema; a change to None takes a key away."""
     payload = np.empty((), dtype=object)
     payload[()] = {"a": 1}
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "feature_names": build_feature_names(["loudness", "ratio", "slope"]),
-        "feature_values": np.float32([-20, 0.5, np.nan]),
-        "frame_indices": np.int32([0, 4, 9]),
+        "feature_values": np.array([-20, 0.5, np.nan], np.float32),
+        "frame_indices": np.array([0, 4, 9], np.int32),
         "loudness_present": np.ones((), bool),
         "loudness_empty_reason": np.array(""),
-        "times_sec": np.float32([0, 0.16, 0.36]),
-        "row_present": np.bool_([1, 0, 1]),
-        "values": np.float32([[0.1, 0.2], [np.nan, np.nan], [0, 1]]),
-        "counts": np.int32([0, -1, 3]),
+        "times_sec": np.array([0, 0.16, 0.36], np.float32),
+        "row_present": np.array([1, 0, 1], bool),
+        "values": np.array([[0.1, 0.2], [np.nan, np.nan], [0, 1]], np.float32),
+        "counts": np.array([0, -1, 3], np.int32),
         "labels": np.array(["a", "", "c"]),
-        "plain": np.float32([0, 0, 0]),
+        "plain": np.array([0, 0, 0], np.float32),
         "payload": payload,
     }
-    merged = {**arrays, **changes}
+    merged: dict[str, np.ndarray | None] = {**arrays, **changes}
     return {key: array for key, array in merged.items() if array is not None}

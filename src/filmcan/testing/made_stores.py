@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from filmcan.store.base import Backend, Listing, StagedFile, Versioned
 
 _T = TypeVar("_T")
+_LIMIT = 1 << 30
 
 COMPONENTS = {
     COMPONENT: (SCHEMA_VERSION, "video_too_short"),
@@ -74,7 +75,7 @@ def write_run(backend: Backend, video_id: str = "v1", run_id: str = "r1") -> str
 def read_all(backend: Backend) -> dict[str, bytes]:
     """Return every name and every byte of a store: path -> content; links and folders are b""."""
     if isinstance(backend, MemoryBackend):
-        return dict(backend._files)
+        return _read_below(backend, "")
     root = Path(backend.url)
     return {
         str(path.relative_to(root)): path.read_bytes()
@@ -82,6 +83,17 @@ def read_all(backend: Backend) -> dict[str, bytes]:
         else b""
         for path in sorted(root.rglob("*"))
     }
+
+
+def _read_below(backend: Backend, folder: str) -> dict[str, bytes]:
+    prefix = f"{folder}/" if folder else ""
+    listing = backend.list_folder(folder)
+    found = {
+        f"{prefix}{name}": backend.read(f"{prefix}{name}", limit=_LIMIT) for name in listing.files
+    }
+    for name in listing.folders:
+        found |= _read_below(backend, f"{prefix}{name}")
+    return found
 
 
 def reopen(backend: Backend) -> Backend:

@@ -97,11 +97,11 @@ class Disk:
             return
         yield from self.build_extremes()
         for _ in range(_DRAWN):
-            chosen = [item for item in pending.entries if draw.random() < 0.5]  # noqa: PLR2004 - a coin
-            if draw.random() < 0.5:  # noqa: PLR2004 - a coin
-                draw.shuffle(chosen)
-            contents = {node: draw.choice(self._vary(node, draw)) for node in pending.writes}
-            yield self._build(chosen, contents)
+            kept = [item for item in pending.entries if draw.random() < 0.5]
+            if draw.random() < 0.5:
+                draw.shuffle(kept)
+            drawn = {node: draw.choice(self._vary(node, draw)) for node in pending.writes}
+            yield self._build(kept, drawn)
 
     def _flush(self, node: int) -> None:
         pending = self._pending
@@ -124,7 +124,7 @@ class Disk:
         safe = self.safe.contents.get(node, b"")
         writes = self._pending.writes[node]
         whole = _write(safe, writes)
-        kept = [step for step in writes if draw.random() < 0.5]  # noqa: PLR2004 - a coin
+        kept = [step for step in writes if draw.random() < 0.5]
         torn = draw.randrange(len(whole) + 1)
         found = [safe, whole, whole[:torn], bytes(len(whole)), _write(safe, kept)]
         found.append(whole[:torn] + bytes(len(whole) - torn))
@@ -135,8 +135,8 @@ class Disk:
         for node in self._folders:
             tree.entries.setdefault(node, {})
         for edits in entries:
-            for folder, name, node in edits:
-                self._set(tree, folder, name, node)
+            for folder, name, target in edits:
+                self._set(tree, folder, name, target)
         tree.contents.update(contents)
         return tree
 

@@ -31,7 +31,10 @@ MANIFEST = f"{RUN}/manifest.json"
 PUBLISHED = "local/v1/published/big.npz"
 OTHER = "loudness_extractor"
 _LIMIT = 1 << 24
-_BIG = {"x": np.arange(3_000, dtype=np.float64), "y": np.ones(40, np.float32)}
+_BIG: dict[str, np.ndarray] = {
+    "x": np.arange(3_000, dtype=np.float64),
+    "y": np.ones(40, np.float32),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,8 +79,10 @@ class TextTowers:
             if wanted:
                 network = open_network(weights, TEXT_FILE, execution)
                 known = self._known.setdefault(key, _Known(network.used, network.notes))
-                _embed(weights, network, wanted, known)
-                NETWORKS.close(weights, TEXT_FILE, execution)
+                try:
+                    _embed(weights, network, wanted, known)
+                finally:
+                    NETWORKS.close(weights, TEXT_FILE, execution)
             assert known is not None  # noqa: S101 - for mypy: without texts there is no call
             notes = tuple(
                 f"The prompt {text[:40]!r}... is longer than the text tower takes; it was cut."

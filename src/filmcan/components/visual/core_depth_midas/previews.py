@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from filmcan.components.visual.core_depth_midas.map_statistics import LEAST_RANGE
 from filmcan.components.visual.spread import EvenSpread
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Previews:
         import cv2
 
         dark, light = np.percentile(depth, [_DARK_PERCENT, _LIGHT_PERCENT])
-        if light > dark:
+        if light - dark > LEAST_RANGE * abs(light):
             shown = np.clip((depth - dark) / (light - dark), 0.0, 1.0)
         else:
             shown = np.full(depth.shape, _FLAT)
