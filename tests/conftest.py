@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,25 @@ settings.register_profile("fuzz", settings(), deadline=None, max_examples=5000)
 settings.load_profile("filmcan")
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+_USER_CACHE = open_cache().root
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _empty_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Hide whatever weights this machine happens to have: no test may depend on them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(CACHE_VARIABLE, str(tmp_path_factory.mktemp("cache")))
+        patch.delenv(CATALOG_VARIABLE, raising=False)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _user_cache(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Show them to the tests that ask for `model_cache`."""
+    if "model_cache" in request.fixturenames:
+        monkeypatch.setenv(CACHE_VARIABLE, str(_USER_CACHE))
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +69,7 @@ def model_cache() -> Callable[[str], Weights]:
     They lie in the cache of whoever runs the tests, so a second run fetches nothing. Where no
     source can be reached the test is skipped; `FILMCAN_REQUIRE_MODELS=1` makes that a failure.
     """
-    root = open_cache().root
+    root = _USER_CACHE
 
     @functools.cache
     def get(name: str) -> Weights:

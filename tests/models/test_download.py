@@ -17,8 +17,8 @@ from filmcan.models.cache import Cache
 from filmcan.models.catalog import Asset
 from filmcan.models.fetch import OFFLINE_VARIABLE, FetchProgress, fetch
 from filmcan.models.sources import download
+from filmcan.models.sources.address import find_redirect_fault, find_url_fault
 from filmcan.models.sources.base import FetchOrder
-from filmcan.models.sources.download import find_redirect_fault, find_url_fault
 from filmcan.models.sources.https import HttpsSource
 from filmcan.models.sources.local import LocalSource
 
@@ -245,6 +245,9 @@ def test_a_redirect_is_followed(server: Any, order: FetchOrder, status: int) -> 
         "ftp://elsewhere.example/weights.bin",
         "file:///etc/passwd",
         "https://user:secret@elsewhere.example/weights.bin",
+        "https://[elsewhere.example/secret",
+        "//[elsewhere.example/secret",
+        "https://elsewhere.example:secret/",
     ],
 )
 def test_a_redirect_away_from_https_is_refused(

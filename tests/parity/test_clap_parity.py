@@ -60,6 +60,9 @@ def model() -> Any:
     for parameter in found.parameters():
         if parameter.ndim > 1:
             parameter.normal_(std=parameter[0].numel() ** -0.5)
+    norm = found.audio_model.audio_encoder.batch_norm
+    norm.running_mean.fill_(-30.0)  # about what sounds have, in dB: else all of them look alike
+    norm.running_var.fill_(400.0)
     return found
 
 

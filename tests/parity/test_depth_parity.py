@@ -76,7 +76,7 @@ def test_maps_are_the_references(
 ) -> None:
     network = Wrapper(model, normalises=normalises)
     weights = install(
-        {"model-small.onnx": export(network, torch.zeros(1, 3, 256, 256), ("0", "797"))}
+        {"model-small.onnx": export(network, torch.zeros(1, 3, 256, 256), ("picture", "depth"))}
     )
     parameters = get_default_parameters("core_depth_midas")
     component = CoreDepthMidas({**parameters, "model": weights.name, "store_maps": True})

@@ -253,3 +253,18 @@ def test_p2_the_manifest_on_disk_is_whole_after_every_update(tmp_path: Path) -> 
         COMPONENT,
         "manifest.json",
     ]
+
+
+def test_c3_what_is_known_of_a_source_is_never_known_less() -> None:
+    former = {"name": "clip.mp4", "decoded_frames": 50, "failed_frames": 1, "notes": ["seen"]}
+    latest = {"name": "clip.mp4", "decoded_frames": 7, "failed_frames": 0, "decoded_samples": 9}
+    assert merge_sources(former, latest) == {
+        "name": "clip.mp4",
+        "decoded_frames": 50,
+        "failed_frames": 1,
+        "decoded_samples": 9,
+        "notes": ["seen"],
+    }
+    unknown = {"name": "clip.mp4", "decoded_frames": None, "notes": []}
+    assert merge_sources(former, unknown)["decoded_frames"] == 50
+    assert merge_sources(unknown, latest)["decoded_frames"] == 7

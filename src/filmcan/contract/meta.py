@@ -31,7 +31,14 @@ SEED_META_KEYS = (
 REQUIRED_META_KEYS = (*SEED_META_KEYS, "models_used", "model_signature")
 """What an artifact of filmcan always carries: C4.1 and C4.3."""
 
-OPTIONAL_META_KEYS = ("seed", "runtime_env", "git_commit", "reused_from_run_id", "parameters")
+OPTIONAL_META_KEYS = (
+    "seed",
+    "runtime_env",
+    "git_commit",
+    "reused_from_run_id",
+    "parameters",
+    "imported",
+)
 
 MODEL_KEYS = (
     "model_name",

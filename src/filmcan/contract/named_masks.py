@@ -46,6 +46,11 @@ class HiddenValues:
     cells: int
     places: np.ndarray
 
+    def describe(self) -> str:
+        """Say which cells, as the beginning of a sentence."""
+        state = "NaN" if self.mask in _DIFFERENCES else "false"
+        return f"cells where {self.mask} is {state}: {self.cells}"
+
 
 def validate_named_masks(
     arrays: Mapping[str, np.ndarray], schema: ArtifactSchema | None
@@ -62,7 +67,7 @@ def validate_named_masks(
             level,
             "value_under_false_mask",
             found.key,
-            f"{found.cells} cells hold a value where {found.mask} says nothing was measured",
+            f"{found.describe()}, yet they hold a value",
         )
         for found in find_hidden_values(arrays, schema)
     ]

@@ -6,7 +6,7 @@ affair. Names come from the content, so a path never changes what it holds (C4.5
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from filmcan.contract.ids import parse_id
@@ -37,8 +37,11 @@ def write_artifacts(
     meta: Mapping[str, object],
     *,
     sub_artifact_bytes: int = SUB_ARTIFACT_BYTES,
+    beside: Collection[str] = (),
 ) -> tuple[ArtifactRecord, ...]:
     """Write arrays and meta of one component; the NPZ's record comes first.
+
+    Arrays of `sub_artifact_bytes` or more lie beside the NPZ, and those named in `beside`.
 
     Raises:
         InvalidArtifactError: An array or the meta cannot be written.
@@ -48,7 +51,8 @@ def write_artifacts(
     kept: dict[str, np.ndarray] = {}
     references = []
     for key, array in arrays.items():
-        if array.nbytes >= sub_artifact_bytes and array.ndim and array.dtype != object:
+        is_large = array.nbytes >= sub_artifact_bytes and array.ndim and array.dtype != object
+        if is_large or key in beside:
             references.append(_write_sub_artifact(backend, folder, key, array))
         else:
             kept[key] = array

@@ -39,6 +39,7 @@ _WHOLE_BYTES = 8 << 20
 """Files up to this size are read once and judged in memory."""
 
 _RUN_DEPTH = 3
+_LOOKS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,14 @@ class Inspection:
     artifacts: int = 0
     read_bytes: int = 0
     quarantined: int = 0
+
+    def merge(self, other: Inspection) -> None:
+        """Take over what another one looked at and found."""
+        self.findings += other.findings
+        self.runs += other.runs
+        self.artifacts += other.artifacts
+        self.read_bytes += other.read_bytes
+        self.quarantined += other.quarantined
 
     def add(
         self,
@@ -102,8 +111,23 @@ def inspect_store(
     runs = list(_walk(backend, "", 0, inspection))
     for number, (path, tombstone) in enumerate(runs):
         on_progress(number / len(runs), path)
-        _RunInspector(backend, path, tombstone, inspection, with_data=with_data).inspect()
+        inspection.merge(_inspect_run(backend, path, tombstone, with_data=with_data))
     return inspection
+
+
+def _inspect_run(
+    backend: Backend, path: str, tombstone: Tombstone, *, with_data: bool
+) -> Inspection:
+    """Judge a run; look again at one that is wrong until it holds still: it may be written to."""
+    state: object = None
+    for _ in range(_LOOKS):
+        inspector = _RunInspector(backend, path, tombstone, with_data=with_data)
+        found = inspector.inspect()
+        is_sound = all(finding.issue.level != "error" for finding in found.findings)
+        if is_sound or inspector.state == state:
+            break
+        state = inspector.state
+    return found
 
 
 def find_disagreements(
@@ -222,18 +246,18 @@ class _RunInspector:
         backend: Backend,
         path: str,
         tombstone: Tombstone,
-        inspection: Inspection,
         *,
         with_data: bool,
     ) -> None:
         self._backend = backend
         self._path = path
         self._tombstone = tombstone
-        self._found = inspection
+        self._found = Inspection()
         self._with_data = with_data
         self._sizes: dict[str, int] = {}
+        self.state: object = self._sizes
 
-    def inspect(self) -> None:
+    def inspect(self) -> Inspection:
         path, add = self._path, self._found.add
         manifest_path = f"{path}/{MANIFEST_NAME}"
         strange = self._list_files()
@@ -248,6 +272,7 @@ class _RunInspector:
             add("error", error.code, manifest_path, error.message, remedy=remedy)
             strange = [place for place in strange if place != manifest_path]
         else:
+            self.state = (manifest.run.revision, manifest.run.write_id)
             if self._tombstone.is_dead(manifest.run):
                 _report_deletion(self._found, path)
             else:
@@ -255,6 +280,7 @@ class _RunInspector:
         for place in strange:
             folder, _, name = place.rpartition("/")
             _judge_strange(self._found, folder, (name,))
+        return self._found
 
     def _list_files(self) -> list[str]:
         """Take note of every file below the run, and return links and special files."""

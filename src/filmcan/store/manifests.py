@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,9 @@ from filmcan.errors import ConflictError, NotFoundError
 
 if TYPE_CHECKING:
     from filmcan.store.base import Backend
+
+COUNTS = ("decoded_frames", "failed_frames", "decoded_samples")
+"""Fields of the manifest's `source` that a later stage may know better, never worse."""
 
 
 def build_run_path(platform_id: str, video_id: str, run_id: str) -> str:
@@ -109,7 +112,17 @@ def stamp_manifest(manifest: Manifest, clock: Callable[[], str], *, revision: in
     return replace(manifest, run=run)
 
 
-def has_failed(manifest: Manifest) -> bool:
-    """Tell whether a required component, or every one, ended in an error (C6.4)."""
-    failed = any(item.required and item.status == "error" for item in manifest.components)
-    return failed or all(item.status == "error" for item in manifest.components)
+def merge_sources(former: Mapping[str, object], latest: Mapping[str, object]) -> dict[str, object]:
+    """Return what is known of a source after another stage has read it.
+
+    A stage that read only the sound knows nothing of frames, and one whose components stopped
+    early has seen fewer: what is known stays, and of two counts the greater.
+    """
+    merged = {**latest, **former}
+    for name, value in latest.items():
+        known = former.get(name)
+        if name in COUNTS and isinstance(known, int) and isinstance(value, int):
+            merged[name] = max(known, value)
+        elif value is not None:
+            merged[name] = value
+    return merged

@@ -25,6 +25,7 @@ from filmcan.contract.manifest import (
 )
 from filmcan.contract.meta import Identity, validate_meta
 from filmcan.contract.registry import get_schema
+from filmcan.contract.run_rules import has_failed
 from filmcan.contract.validate import validate_arrays
 from filmcan.errors import (
     ConflictError,
@@ -36,8 +37,8 @@ from filmcan.store.artifact_files import SUB_ARTIFACT_BYTES, write_artifacts
 from filmcan.store.manifests import (
     build_run_path,
     check_same_run,
-    has_failed,
     merge_plans,
+    merge_sources,
     read_manifest,
     stamp_manifest,
 )
@@ -61,11 +62,13 @@ class Product:
             the validated artifact, never passed beside it (C3.3).
         arrays: Key -> array, without `meta` and `meta_json`.
         meta: The meta to be written.
+        beside: Keys of arrays that lie beside the NPZ, whatever their size.
     """
 
     record: ComponentRecord
     arrays: Mapping[str, np.ndarray]
     meta: Mapping[str, object]
+    beside: frozenset[str] = frozenset()
 
 
 class RunTransaction:
@@ -206,6 +209,7 @@ class RunTransaction:
                     product.arrays,
                     product.meta,
                     sub_artifact_bytes=self._sub_artifact_bytes,
+                    beside=product.beside,
                 )
                 record = replace(record, artifacts=artifacts)
                 if self._list_component(record):
@@ -239,9 +243,7 @@ class RunTransaction:
         """
 
         def close(manifest: Manifest) -> Manifest:
-            # A stage that read only the sound knows nothing of frames: it keeps what is known.
-            known = {name: value for name, value in source.items() if value is not None}
-            merged = {**source, **manifest.run.source, **known}
+            merged = merge_sources(manifest.run.source, source)
             run = replace(manifest.run, source=merged, peak_rss_bytes=peak_rss_bytes)
             manifest = replace(manifest, run=run)
             if manifest.pending_components:

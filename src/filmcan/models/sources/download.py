@@ -21,9 +21,10 @@ from email.message import Message
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol, cast
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urljoin
 
 from filmcan.errors import AssetError
+from filmcan.models.sources.address import describe_host, find_origin, find_redirect_fault
 from filmcan.models.sources.base import build_size_error
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ MAX_WAIT_SEC = 60.0
 
 _CHUNK_BYTES = 1 << 18
 _MAX_STATE_BYTES = 1 << 16
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _REDIRECTS = (301, 302, 303, 307, 308)
 _TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 _NETWORK_HINT = (
@@ -93,31 +93,6 @@ def download(url: str, target: Path, order: FetchOrder, *, where: str, token: st
     transfer.run()
     order.partial.replace(target)
     transfer.forget()
-
-
-def find_url_fault(url: str) -> str | None:
-    """Return why an address is not taken, or None.
-
-    It must be `https`; plain `http` is taken for this machine itself only.
-    """
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return "expected an address such as https://host/file"
-    printable = url.isascii() and url.isprintable() and " " not in url
-    if not printable or not host or parts.username is not None or parts.fragment:
-        return "expected an address such as https://host/file, without a user, password or #"
-    if parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK):
-        return None
-    return "expected an address that begins with https://"
-
-
-def find_redirect_fault(origin: str, url: str) -> str | None:
-    """Return why a redirect is not followed, or None: it may not leave `https`."""
-    if urlsplit(origin).scheme == "https" and urlsplit(url).scheme != "https":
-        return "expected an address that begins with https://"
-    return find_url_fault(url)
 
 
 def wait(seconds: float) -> None:
@@ -196,17 +171,20 @@ class _Transfer:
             if response.status not in _REDIRECTS:
                 return response
             response.close()
-            url = urljoin(url, response.headers.get("Location", ""))
-            fault = find_redirect_fault(self.url, url)
+            location = response.headers.get("Location", "")
+            with contextlib.suppress(ValueError):  # what is malformed is refused below
+                location = urljoin(url, location)
+            fault = find_redirect_fault(self.url, location)
             if fault is not None:
-                self._fail(f"a redirect to {_hide_query(url)} was not followed: {fault}")
+                self._fail(f"a redirect to {describe_host(location)} was not followed: {fault}")
+            url = location
         raise self._build_error(f"more than {MAX_REDIRECTS} redirects")
 
     def _request(self, url: str, headers: dict[str, str]) -> _Response:
         request = urllib.request.Request(url, headers=headers)  # noqa: S310 - checked by find_url_fault
-        if self.token and _find_origin(url) == _find_origin(self.url):
+        if self.token and find_origin(url) == find_origin(self.url):
             request.add_header("Authorization", f"Bearer {self.token}")
-        unreachable = self.order.work / f"unreachable-{quote(_find_origin(url), safe='')}"
+        unreachable = self.order.work / f"unreachable-{quote(find_origin(url), safe='')}"
         if unreachable.exists():
             self._fail("the server was out of reach a moment ago")
         opener = urllib.request.build_opener(_NoRedirects())
@@ -346,19 +324,6 @@ def _begins_at(content_range: str, start: int) -> bool:
 def _read_seconds(value: str | None) -> float:
     """Return the seconds of a `Retry-After`; its other form, a date, counts as none."""
     return float(value) if value is not None and value.isascii() and value.isdecimal() else 0.0
-
-
-def _find_origin(url: str) -> str:
-    parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    return f"{parts.scheme}://{parts.hostname}:{port}"
-
-
-def _hide_query(url: str) -> str:
-    """Return an address without what may be a signature."""
-    return (
-        urlsplit(url)._replace(query="", fragment="", netloc=urlsplit(url).hostname or "").geturl()
-    )
 
 
 def _describe_status(status: int) -> str:

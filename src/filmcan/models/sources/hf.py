@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from urllib.parse import quote
 
 from filmcan.errors import AssetError
+from filmcan.models.sources.address import find_url_fault
 from filmcan.models.sources.base import find_path_fault, matcher
-from filmcan.models.sources.download import download, find_url_fault
+from filmcan.models.sources.download import download
 
 if TYPE_CHECKING:
     from filmcan.contract.reading import ObjectReader

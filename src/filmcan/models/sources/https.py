@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from filmcan.models.sources.download import download, find_url_fault
+from filmcan.models.sources.address import find_url_fault
+from filmcan.models.sources.download import download
 
 if TYPE_CHECKING:
     from filmcan.contract.reading import ObjectReader

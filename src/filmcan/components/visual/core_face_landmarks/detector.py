@@ -13,7 +13,7 @@ import numpy as np
 
 from filmcan.components.visual.core_face_landmarks.anchors import build_anchors
 from filmcan.components.visual.core_face_landmarks.weighted_nms import merge_overlapping
-from filmcan.components.visual.resampling import Region, frame_square, warp_region
+from filmcan.components.visual.resampling import PictureInput, Region, frame_square, warp_region
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,6 +105,7 @@ class FaceDetector:
         self._network = network
         self._form = form
         self._min_score = min_score
+        self._input = PictureInput(form.size, divisor=127.5, offset=-1.0)
         self._anchors = build_anchors(form.grids)
 
     def detect(self, picture: NDArray[np.uint8]) -> list[FaceDetection]:
@@ -112,8 +113,7 @@ class FaceDetector:
         form = self._form
         region = frame_square(picture)
         small = warp_region(picture, region, form.size, repeat_edge=False)
-        scaled = small[None].astype(np.float32) / np.float32(127.5) - np.float32(1.0)
-        outputs = self._network.run({form.picture: scaled})
+        outputs = self._network.run({form.picture: self._input.fill(small)})
         places, scores = decode_detections(
             outputs[form.places][0],
             outputs[form.logits][0, :, 0],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from filmcan.components.visual.resampling import Region, warp_region
+from filmcan.components.visual.resampling import PictureInput, Region, warp_region
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,6 +30,7 @@ class FaceMesh:
     def __init__(self, network: TfliteNetwork) -> None:
         """Take the network opened from `FILE`."""
         self._network = network
+        self._input = PictureInput(_SIZE, divisor=255.0)
 
     def fit(self, picture: NDArray[np.uint8], region: Region) -> tuple[NDArray[np.float64], float]:
         """Return the landmarks of the face in a region, be there one or not.
@@ -44,7 +45,7 @@ class FaceMesh:
             points lie.
         """
         crop = warp_region(picture, region, _SIZE, repeat_edge=True)
-        outputs = self._network.run({"input_1": crop[None].astype(np.float32) / np.float32(255.0)})
+        outputs = self._network.run({"input_1": self._input.fill(crop)})
         raw = outputs["conv2d_21"].reshape(POINTS, 3).astype(np.float64) / _SIZE
         points = np.empty_like(raw)
         points[:, :2] = region.project(raw[:, :2])

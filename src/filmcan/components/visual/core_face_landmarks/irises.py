@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from filmcan.components.visual.core_face_landmarks.landmark_regions import surround_eye
-from filmcan.components.visual.resampling import warp_region
+from filmcan.components.visual.resampling import PictureInput, warp_region
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,6 +64,7 @@ class IrisNetwork:
     def __init__(self, network: TfliteNetwork) -> None:
         """Take the network opened from `FILE`."""
         self._network = network
+        self._input = PictureInput(_SIZE, divisor=255.0)
 
     def fit(self, picture: NDArray[np.uint8], points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return centre, right, top, left and bottom of both irises.
@@ -84,7 +85,7 @@ class IrisNetwork:
         crop = warp_region(picture, region, _SIZE, repeat_edge=True)
         if eye.is_mirrored:
             crop = crop[:, ::-1]
-        outputs = self._network.run({"input_1": crop[None].astype(np.float32) / np.float32(255.0)})
+        outputs = self._network.run({"input_1": self._input.fill(crop)})
         raw = outputs["output_iris"].reshape(POINTS, 3)[:, :2].astype(np.float64) / _SIZE
         if eye.is_mirrored:
             raw[:, 0] = 1.0 - raw[:, 0]

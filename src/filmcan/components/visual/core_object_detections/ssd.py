@@ -11,7 +11,7 @@ import numpy as np
 
 from filmcan.components.visual.core_object_detections.detection import Objects, choose_boxes
 from filmcan.components.visual.core_object_detections.ssd_anchors import build_anchors
-from filmcan.components.visual.resampling import cover_picture, warp_region
+from filmcan.components.visual.resampling import PictureInput, cover_picture, warp_region
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,14 +53,14 @@ class SsdDetector:
         self.notes: tuple[str, ...] = ()
         self._network = network
         self._max_objects = max_objects
+        self._input = PictureInput(_SIDE, divisor=127.5, offset=-1.0)
         self._anchors = build_anchors()
 
     def detect(self, picture: NDArray[np.uint8]) -> Objects:
         """Return the objects of a picture uint8[h, w, 3] in RGB."""
         # Squashed to a square: this network was trained without a letterbox.
         small = warp_region(picture, cover_picture(picture), _SIDE, repeat_edge=True)
-        scaled = small[None].astype(np.float32) / np.float32(127.5) - np.float32(1.0)
-        outputs = self._network.run({_PICTURE: scaled})
+        outputs = self._network.run({_PICTURE: self._input.fill(small)})
         logits = outputs[_LOGITS][0, :, 1:].astype(np.float64)
         scores = 1.0 / (1.0 + np.exp(-np.clip(logits, -_GREATEST_LOGIT, _GREATEST_LOGIT)))
         class_ids = scores.argmax(axis=1)

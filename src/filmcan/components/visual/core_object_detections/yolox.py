@@ -56,6 +56,7 @@ class YoloxDetector:
         where = network.used.model_name
         picture = get_tensor(network.inputs, "images", (1, 3, None, None), FLOATS, where)
         self._side = _find_side(picture.shape, where)
+        self._planes = np.empty((1, 3, self._side, self._side), dtype=np.float32)
         self._grid, self._stride = build_grid(self._side)
         columns = _BOX_COLUMNS + len(coco.LABELS)
         get_tensor(network.outputs, "output", (1, len(self._grid), columns), FLOATS, where)
@@ -68,8 +69,8 @@ class YoloxDetector:
         """
         height, width = picture.shape[:2]
         square = letterbox(picture, self._side)
-        planes = square[None, :, :, ::-1].transpose(0, 3, 1, 2).astype(np.float32)  # BGR, 0..255
-        rows = self._network.run({"images": planes}, ["output"])["output"][0]
+        np.copyto(self._planes[0], square[:, :, ::-1].transpose(2, 0, 1))  # BGR, 0..255
+        rows = self._network.run({"images": self._planes}, ["output"])["output"][0]
         boxes, scores, class_ids = self._decode(rows)
         ratio = compute_ratio((width, height), self._side)
         boxes = np.clip(boxes / ratio / (width, height, width, height), 0.0, 1.0)

@@ -1,0 +1,78 @@
+"""What became of each file, component and run of a foreign store: the record of an import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from filmcan.contract.issues import Issue, Level
+
+FileFate = Literal["upgraded", "carried", "read", "damaged", "refused", "left_out"]
+"""`upgraded` and `carried`: in the store now, in that form. `read`, `damaged`: a manifest.
+`refused`: should have come, but cannot. `left_out`: is no data, or nothing lists it."""
+
+RunFate = Literal["imported", "completed", "unchanged", "refused"]
+"""`completed`: an earlier import had been interrupted."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileOutcome:
+    """One file of the source.
+
+    Attributes:
+        path: Relative to the run's folder.
+        fate: What became of it.
+        component: Whose file it is, empty when nobody's.
+        size_bytes: Its size.
+        sha256: Digest of its bytes, empty when they were not read.
+        reason: Why it was refused or left out.
+    """
+
+    path: str
+    fate: FileFate
+    component: str = ""
+    size_bytes: int = 0
+    sha256: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentOutcome:
+    """One component as it stands in the store now.
+
+    Attributes:
+        form: `upgraded`, `carried` or, without an artifact, `recorded`.
+        changes: What the import changed in its arrays, one sentence each.
+    """
+
+    name: str
+    status: str
+    empty_reason: str | None
+    error: str | None
+    schema_version: str | None
+    form: str
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class RunOutcome:
+    """One run of the source.
+
+    Attributes:
+        path: `platform_id/video_id/run_id`.
+        fate: What became of it.
+        manifest: `read`, `damaged` or `missing`; without one the run is rebuilt from its artifacts.
+        issues: Errors: what was refused. Warnings: what was filled in or could not be verified.
+    """
+
+    path: str
+    fate: RunFate = "imported"
+    manifest: Literal["read", "damaged", "missing"] = "read"
+    components: list[ComponentOutcome] = field(default_factory=list)
+    files: list[FileOutcome] = field(default_factory=list)
+    issues: list[Issue] = field(default_factory=list)
+
+    def tell(self, level: Level, code: str, key: str, message: str, where: str = "") -> None:
+        """Add an issue; `where` is relative to the run."""
+        place = f"{self.path}/{where}" if where else self.path
+        self.issues.append(Issue(level, code, key, message, place))
