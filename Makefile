@@ -12,9 +12,10 @@ EXTRAS := --extra=models --extra=text --extra=ocr
 # Stamps: an environment is made anew only when its lock or the project's metadata changes.
 BASE := $(VENV)/.base
 DEV := $(VENV)/.dev
+PARITY := .venv-parity
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup check fmt lint types layers generated schemas docs bench fuzz mutants cover lock clean
+.PHONY: help demo test setup check fmt lint types layers generated schemas docs bench fuzz mutants cover lock parity clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -68,6 +69,9 @@ fuzz: $(DEV) ## run every property test with many more examples
 mutants: $(DEV) ## remove each flush, lock, check and limit in turn: a test must turn red
 	$(BIN)/python tools/mutation_check.py $(ARGS)
 
+parity: $(PARITY)/.made ## hold networks and preprocessing against transformers (brings torch, apart from .venv)
+	$(PARITY)/bin/python -m pytest -q -s -p no:cacheprovider -W ignore tests/parity $(ARGS)
+
 cover: $(DEV) ## branch coverage; complete for errors, contract, npz and store
 	$(BIN)/python -m pytest -q --cov --cov-report=
 	$(BIN)/coverage report
@@ -80,7 +84,7 @@ lock: $(DEV) ## write requirements/*.lock anew; UPGRADE=--upgrade takes newer ve
 		--output-file=requirements/dev.lock pyproject.toml
 
 clean: ## remove .venv, caches and the demo's store
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage \
+	rm -rf $(VENV) $(PARITY) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage \
 		dist demo_store
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -95,4 +99,12 @@ $(BASE): requirements/base.lock pyproject.toml tools/make_venv
 
 $(DEV): requirements/dev.lock $(BASE)
 	$(PIP) install --require-hashes --requirement requirements/dev.lock
+	@touch $@
+
+# References for `make parity`. Where the index offers torch with CUDA first, PIP_EXTRA_INDEX_URL can
+# name one with the much smaller CPU build.
+$(PARITY)/.made: pyproject.toml tools/make_venv
+	@tools/make_venv $(PARITY)
+	$(PARITY)/bin/python -m pip --disable-pip-version-check --no-input --quiet --quiet \
+		install --editable '.[models,dev,parity]'
 	@touch $@

@@ -231,7 +231,7 @@ class Workshop:
         if done.returncode == 0:
             return "survived", ""
         if done.returncode == TESTS_FAILED:
-            return "killed", first.removeprefix("FAILED ")
+            return "killed", first.removeprefix("FAILED ")[:160]
         return "broken", first
 
 

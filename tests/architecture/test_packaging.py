@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 EXTRAS = [
-    "all", "asr", "dev", "export", "models", "ocr", "postgres", "ray", "s3", "serve", "text",
+    "all", "asr", "dev", "export", "models", "ocr", "parity", "postgres", "ray", "s3", "serve",
+    "text",
 ]  # fmt: skip
 
 

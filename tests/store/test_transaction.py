@@ -21,7 +21,7 @@ from filmcan.errors import (
 )
 from filmcan.store.base import Backend
 from filmcan.store.local import LocalBackend
-from filmcan.store.manifests import check_joinable, read_manifest
+from filmcan.store.manifests import check_joinable, merge_sources, read_manifest
 from filmcan.store.memory import MemoryBackend
 from filmcan.store.transaction import RunTransaction
 from filmcan.testing.artifacts import COMPONENT, NOW, build_product, build_run_record

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 
@@ -14,7 +13,7 @@ __all__ = ["Removal", "Sweep", "collect_garbage", "parse_duration"]
 
 DEFAULT_GRACE = "24h"
 
-_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([smhdw])")
+_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)([smhdw])")
 _UNIT_SEC = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
@@ -66,9 +65,8 @@ def parse_duration(text: str) -> float:
         BadProfileError: It is none.
     """
     match = _DURATION.fullmatch(text)
-    seconds = float(match.group(1)) * _UNIT_SEC[match.group(2)] if match else math.nan
-    if not math.isfinite(seconds):
+    if match is None:
         raise BadProfileError(
             f"{text[:40]!r} is no duration", hint="Write for example 90s, 15m, 24h, 30d or 2w."
         )
-    return seconds
+    return float(match.group(1)) * _UNIT_SEC[match.group(2)]

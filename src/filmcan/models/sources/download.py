@@ -187,7 +187,7 @@ class _Transfer:
         unreachable = self.order.work / f"unreachable-{quote(find_origin(url), safe='')}"
         if unreachable.exists():
             self._fail("the server was out of reach a moment ago")
-        opener = urllib.request.build_opener(_NoRedirects())
+        opener = _build_opener()
         try:
             return cast("_Response", opener.open(request, timeout=TIMEOUT_SEC))
         except urllib.error.HTTPError as error:
@@ -299,11 +299,18 @@ class _Transfer:
         return AssetError(message, code="asset_unreachable", where=self.where, hint=hint)
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Leaves redirects to the transfer, which checks where they lead."""
-
-    def redirect_request(self, *_: object, **__: object) -> None:
-        """Follow nothing."""
+def _build_opener() -> urllib.request.OpenerDirector:
+    """Return an opener that knows HTTP and proxies, and follows no redirect."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler,
+        urllib.request.HTTPHandler,
+        urllib.request.HTTPSHandler,
+        urllib.request.HTTPErrorProcessor,
+        urllib.request.HTTPDefaultErrorHandler,
+    ):
+        opener.add_handler(handler())
+    return opener
 
 
 def _read_chunks(response: _Response) -> Iterator[bytes]:

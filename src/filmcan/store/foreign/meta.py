@@ -54,7 +54,7 @@ def find_contradiction(meta: Mapping[str, object], run: RunFacts, component: str
     }
     for key, wanted in expected.items():
         found = meta.get(key)
-        if found not in (None, "") and found != wanted and wanted != UNKNOWN:
+        if found not in (None, "") and wanted not in (found, UNKNOWN):
             return f"its {key} is {found!r:.80}, expected {wanted!r:.80}"
     return None
 
@@ -130,9 +130,7 @@ def _find_text(meta: Mapping[str, object], key: str, other: str | None, note: No
     return UNKNOWN
 
 
-def _find_created_at(
-    meta: Mapping[str, object], row: ForeignRow, run: RunFacts, note: Note
-) -> str:
+def _find_created_at(meta: Mapping[str, object], row: ForeignRow, run: RunFacts, note: Note) -> str:
     created_at, is_bare = read_time(meta.get("created_at"))
     if created_at is not None:
         if is_bare:
