@@ -87,9 +87,7 @@ def test_c8_with_networks_of_the_documented_form_all_three_run_end_to_end(
 
 
 @pytest.mark.usefixtures("fixture_models")
-def test_c11_the_model_is_hashed_and_the_batch_size_is_not(
-    long_clip: Path, tmp_path: Path
-) -> None:
+def test_c11_the_model_is_hashed_and_the_batch_size_is_not(long_clip: Path, tmp_path: Path) -> None:
     first = process(long_clip, tmp_path, "execution.batch_size=2", only=["core_clip"])
     second = process(long_clip, tmp_path, "execution.batch_size=7", only=["core_clip"])
     other = process(

