@@ -292,3 +292,18 @@ def test_a_store_in_memory_takes_runs_too(clip: Path) -> None:
     result = process_video(clip, store=store, only=["loudness_extractor"])
     assert store.latest("local", result.video_id).run_id == result.run_id
     assert "integrated_lufs" in result["loudness_extractor"].features
+
+
+def test_c4_numpy_alone_reads_every_artifact_of_a_run(clip: Path, tmp_path: Path) -> None:
+    result = process_video(clip, store=tmp_path, document={"title": "Numpy alone"})
+    artifacts = sorted((tmp_path / result.path).glob("*/*.npz"))
+    assert len(artifacts) == len(result.components)
+    for path in artifacts:
+        with np.load(path, allow_pickle=True) as plain:
+            meta = plain["meta"]
+            assert meta.shape == ()
+            assert meta.dtype == object
+            assert meta.item()["producer"] == path.parent.name
+            ours = result[path.parent.name]
+            for key in ours:
+                np.testing.assert_array_equal(plain[key], ours[key])
