@@ -55,6 +55,16 @@ def media_corpus() -> Path:
 
 
 @pytest.fixture(scope="session")
+def legacy_store() -> Path:
+    """Return a result store written by an older system; skip where it is not at hand."""
+    named = os.environ.get("FILMCAN_LEGACY_STORE")
+    folder = Path(named) if named else _REPOSITORY.parent / "shared" / "legacy"
+    if not (folder / "index.json").is_file():
+        pytest.skip("the legacy store is not here; set FILMCAN_LEGACY_STORE to its folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a short made clip: 2 s of a changing picture with a tone."""
     path = tmp_path_factory.mktemp("media") / "clip.mp4"

@@ -12,7 +12,12 @@ import pytest
 
 from filmcan.errors import NotFoundError
 from filmcan.files import locked
+from filmcan.store.base import HOUSEKEEPING
+from filmcan.store.deletion import delete_video
+from filmcan.store.inspect import inspect_store
 from filmcan.store.local import LocalBackend
+from filmcan.store.repair import repair_store
+from filmcan.store.sweep import SweepRules, sweep_store
 from filmcan.store.transaction import RunTransaction
 from filmcan.testing.artifacts import NOW, build_product, build_run_record
 
@@ -40,12 +45,20 @@ class Spy(LocalBackend):
         self.seen: list[tuple[str, set[str]]] = []
 
     def swap(self, path: str, data: bytes, *, expected: str | None) -> str:
-        self.seen.append(("swap", list_held(self.path)))
+        self._note("swap", path)
         return super().swap(path, data, expected=expected)
 
     def remove(self, path: str) -> None:
-        self.seen.append(("remove", list_held(self.path)))
+        self._note("remove", path)
         super().remove(path)
+
+    def move(self, path: str, new_path: str) -> None:
+        self._note("move", path)
+        super().move(path, new_path)
+
+    def _note(self, what: str, path: str) -> None:
+        if not path.startswith(HOUSEKEEPING):
+            self.seen.append((what, list_held(self.path)))
 
     def _find_version(self, path: str) -> str | None:
         self.seen.append(("compare", list_held(self.path)))
@@ -87,6 +100,28 @@ def test_p6_a_product_of_a_deleted_run_is_withdrawn_under_the_lock_of_its_video(
     assert backend.seen
     assert all("exclusive" in held for _, held in backend.seen)
     assert backend.list_folder("local").folders == ()
+
+
+@pytest.mark.parametrize("act", ["delete", "gc", "repair"])
+def test_p6_who_takes_away_does_so_only_under_the_lock_of_the_video(
+    tmp_path: Path, act: str
+) -> None:
+    backend = Spy(tmp_path)
+    run = build_run_record()
+    transaction = RunTransaction.create(backend, run, lambda: NOW)
+    artifact = transaction.commit(build_product(run)).artifacts[0]
+    path = tmp_path / transaction.run_path / artifact.path
+    backend.seen.clear()
+    if act == "delete":
+        delete_video(backend, "local", "v1")
+    elif act == "gc":
+        path.with_name("stray").write_bytes(b"x")
+        sweep_store(backend, SweepRules(grace_sec=-1.0), dry_run=False)
+    else:
+        path.write_bytes(path.read_bytes()[:-1])
+        repair_store(backend, inspect_store(backend, with_data=True).findings, lambda: NOW)
+    assert backend.seen
+    assert all("exclusive" in held for _, held in backend.seen)
 
 
 def test_p6_an_exclusive_lock_keeps_others_out_until_its_block_ends(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def test_p3_a_writer_makes_durable_what_a_killed_one_left_unflushed(tmp_path: Pa
         with WatchedDisk(folder, stop_at(number)) as disk:
             with pytest.raises(StoppedError):
                 write_run(LocalBackend(folder / STORE), disk.ack)
-            if disk.steps[-1:] and disk.steps[-1].kind != "mkdir" and number % 20:
+            if disk.steps[-1:] and disk.steps[-1].kind != "mkdir" and number % 60:
                 continue
             disk.restart()
             write_run(LocalBackend(folder / STORE), disk.ack)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,16 +18,6 @@ _REPOSITORY = Path(__file__).resolve().parent.parent.parent
 def golden_folder() -> Path:
     """Return the folder of files written by numpy 1 and numpy 2."""
     return _REPOSITORY / "tests" / "data" / "npz"
-
-
-@pytest.fixture(scope="session")
-def legacy_store() -> Path:
-    """Return a result store written by an older system; skip where it is not at hand."""
-    named = os.environ.get("FILMCAN_LEGACY_STORE")
-    folder = Path(named) if named else _REPOSITORY.parent / "shared" / "legacy"
-    if not (folder / "index.json").is_file():
-        pytest.skip("the legacy store is not here; set FILMCAN_LEGACY_STORE to its folder")
-    return folder
 
 
 @pytest.fixture

@@ -57,6 +57,28 @@ class TestLocalBackend(StoreSuite):
         assert target.read_bytes() == b"kept"
         assert backend.list_folder("a").strange == ()
 
+    def test_p10_a_link_is_moved_and_locked_around_but_never_followed(
+        self, backend: Backend, tmp_path: Path
+    ) -> None:
+        target = tmp_path / "target"
+        target.mkdir()
+        publish(backend, "a/file", b"x")
+        root = Path(backend.url)
+        (root / "link").symlink_to(target)
+        with pytest.raises(InvalidContentError):
+            backend.remove_folder("link")
+        with pytest.raises(InvalidContentError):
+            backend.move("a/file", "link/file")
+        backend.move("link", "kept/link")
+        assert (root / "kept" / "link").is_symlink()
+        (root / "_filmcan" / "locks").rename(root / "_filmcan" / "aside")
+        (root / "_filmcan" / "locks").symlink_to(target)
+        with pytest.raises(InvalidContentError), self.reopen(backend).exclusive("a"):
+            pass
+        with pytest.raises(InvalidContentError):
+            backend.swap("a/swapped", b"x", expected=None)
+        assert list(target.iterdir()) == []
+
     def test_a_fifo_does_not_hang_a_reader(self, backend: Backend) -> None:
         publish(backend, "a/file", b"x")
         os.mkfifo(Path(backend.url) / "a" / "pipe")

@@ -403,6 +403,22 @@ def test_only_valid_artifacts_in_their_own_place_count(backend: Backend) -> None
     assert list(run.components) == [COMPONENT]
 
 
+def test_an_artifact_that_goes_while_it_is_read_counts_for_nothing(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_run(backend)
+    real = type(backend).open
+
+    def refuse(self: Backend, path: str) -> object:
+        if COMPONENT in path:
+            raise NotFoundError("there is no such file in the store", where=path)
+        return real(self, path)
+
+    monkeypatch.setattr(type(backend), "open", refuse)
+    manifest = build_manifest(backend, "local/v1/r1", clock)
+    assert {item.name for item in manifest.components} == set(COMPONENTS) - {COMPONENT}
+
+
 def test_artifacts_made_with_different_settings_are_not_put_together(backend: Backend) -> None:
     writer = begin_run(backend)
     commit(writer)

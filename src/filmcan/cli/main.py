@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 import typer
 import typer.exceptions
 
-from filmcan.cli import models_commands, schema_commands, store_commands
+from filmcan.cli import import_commands, models_commands, schema_commands, store_commands
 from filmcan.cli.failures import exit_code_for, present_error
 from filmcan.cli.options import DEFAULT_STORE, EXIT_INVALID, JsonOption, StoreOption
 from filmcan.errors import FilmcanError
@@ -35,6 +35,7 @@ app = typer.Typer(
 app.add_typer(schema_commands.app, name="schema")
 app.add_typer(models_commands.app, name="models")
 store_commands.register(app)
+import_commands.register(app)
 
 
 @app.callback()

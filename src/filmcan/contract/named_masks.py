@@ -145,9 +145,9 @@ def _list_masks(key: str, arrays: Mapping[str, np.ndarray]) -> list[str]:
 
 def _find_values(array: np.ndarray) -> np.ndarray:
     """Return where an array holds a value, not the sign of a missing one."""
-    if array.dtype.kind == "f":
-        return ~np.isnan(array)
-    if array.dtype.kind == "i":
-        return array != -1
-    missing = [item is None or (isinstance(item, str) and not item) for item in array.flat]
-    return ~np.array(missing, bool).reshape(array.shape)
+    if array.dtype.kind in "fi":
+        missing = np.isnan(array) if array.dtype.kind == "f" else np.equal(array, -1)
+    else:
+        empty = [item is None or (isinstance(item, str) and not item) for item in array.flat]
+        missing = np.array(empty, bool).reshape(array.shape)
+    return np.asarray(~missing)

@@ -38,12 +38,14 @@ class Artifact:
     Very large arrays may lie beside it, as `.npy` (C9.4); they read like any other key.
 
     Attributes:
-        path: Where it was opened from, None when that is no path.
         npz: The reader behind it.
     """
 
     def __init__(
-        self, npz: NpzReader, path: Path | None = None, open_beside: OpenBeside | None = None
+        self,
+        npz: NpzReader,
+        path: str | Path | None = None,
+        open_beside: OpenBeside | None = None,
     ) -> None:
         """Look at an open NPZ.
 
@@ -53,8 +55,14 @@ class Artifact:
             open_beside: Opens a file of the same folder by name; None where there is no folder.
         """
         self.npz = npz
-        self.path = path
-        self._open_beside = open_beside if open_beside is not None else self._open_neighbour
+        self._path = path
+        self._open_beside = open_beside
+        self._has_beside = SUB_ARTIFACTS in npz
+
+    @property
+    def path(self) -> Path | None:
+        """Where it was opened from, None when that is no path."""
+        return None if self._path is None else Path(self._path)
 
     @property
     def name(self) -> str:
@@ -114,8 +122,8 @@ class Artifact:
 
     def keys(self) -> tuple[str, ...]:
         """Return the keys of the data in sorted order, without `meta` and `meta_json`."""
-        own = (key for key in self.npz if key not in _RESERVED)
-        return tuple(sorted((*own, *self.sub_artifacts.references)))
+        own = tuple(key for key in self.npz.keys() if key not in _RESERVED)  # noqa: SIM118
+        return tuple(sorted((*own, *self.sub_artifacts.references))) if self._has_beside else own
 
     @cached_property
     def sub_artifacts(self) -> SubArtifacts:
@@ -124,7 +132,7 @@ class Artifact:
         Raises:
             InvalidArtifactError: The references are damaged.
         """
-        return SubArtifacts(read_references(self.npz), self._open_beside)
+        return SubArtifacts(read_references(self.npz), self._open_beside or self._open_neighbour)
 
     def dtype(self, key: str) -> np.dtype[np.generic]:
         """Return the element type of an array without reading it.
@@ -133,7 +141,7 @@ class Artifact:
             NotFoundError: There is no such key.
             InvalidArtifactError: It is damaged.
         """
-        if key in self.sub_artifacts.references:
+        if self._has_beside and key in self.sub_artifacts.references:
             return self.sub_artifacts.open(key).dtype
         return self.npz.dtype(key)
 
@@ -144,7 +152,7 @@ class Artifact:
             NotFoundError: There is no such key.
             InvalidArtifactError: It is damaged.
         """
-        if key in self.sub_artifacts.references:
+        if self._has_beside and key in self.sub_artifacts.references:
             return self.sub_artifacts.open(key).shape
         return self.npz.shape(key)
 
@@ -155,7 +163,7 @@ class Artifact:
             NotFoundError: There is no such key.
             InvalidArtifactError: It is damaged.
         """
-        if key in self.sub_artifacts.references:
+        if self._has_beside and key in self.sub_artifacts.references:
             return self.sub_artifacts.read(key, rows, verify=verify)
         return self.npz.read(key, rows, verify=verify)
 
@@ -166,7 +174,7 @@ class Artifact:
             NotFoundError: There is no such key.
             InvalidArtifactError: It is damaged.
         """
-        if key in self.sub_artifacts.references:
+        if self._has_beside and key in self.sub_artifacts.references:
             return self.sub_artifacts.open(key).map()
         return self.npz.map(key)
 
@@ -176,7 +184,7 @@ class Artifact:
 
     def __contains__(self, key: object) -> bool:
         """Tell whether there is such a key."""
-        return key in self.npz or key in self.sub_artifacts.references
+        return key in self.npz or (self._has_beside and key in self.sub_artifacts.references)
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over `keys`."""
@@ -241,7 +249,7 @@ def open_artifact(
         InvalidArtifactError: It is no NPZ, or damaged in its frame.
         StoreUnavailableError: The system refuses to read it.
     """
-    path = Path(source) if isinstance(source, str | Path) else None
+    path = source if isinstance(source, (str, Path)) else None
     return Artifact(open_npz(source, limits), path)
 
 

@@ -98,7 +98,7 @@ class MemberData:
         flat = np.frombuffer(content, header.dtype, -1, header.header_size).copy()
         if header.dtype.kind == "U":
             check_text(flat)
-        return lay_out(flat, header)
+        return flat if len(header.shape) == 1 else lay_out(flat, header)
 
     def read_rows(self, member: Member, rows: slice) -> np.ndarray:
         """Return a slice along the first axis; no CRC is checked, except of an object array."""
@@ -151,8 +151,7 @@ class MemberData:
         else:
             size = min(span, find_header_size(member) + content_bytes)
             head = memoryview(read_exactly(self._source, member.offset, size))
-        start = parse_local(member, head)
-        rest = find_header_size(member) - start
+        start, rest = parse_local(member, head)
         if rest:
             whole = len(head) == span
             check_descriptor(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import math
 import re
+import struct
 from typing import NamedTuple
 
 import numpy as np
@@ -25,16 +26,22 @@ OBJECT = np.dtype(object)
 PREFIX_BYTES = 12
 """Magic, version and the longer form of the header's length."""
 
+_unpack_prefix = struct.Struct("<6s2B2H").unpack_from
+"""Magic, version, and the length of the text; versions 2 and 3 have four bytes for it."""
+
 _HEADER_ALIGNMENT = 64
 _MAX_BYTES = 1 << 62
 _NUMPY_FORM = re.compile(
-    r"\{'descr': '([^'\\]{1,40})', 'fortran_order': (True|False), 'shape': \(([0-9, ]*)\), ?\}\s*"
+    r"\{'descr': '([^'\\]{1,40})', 'fortran_order': (True|False), 'shape': \(([0-9, ]*)\), ?\}[ \n]*"
 )
+_S = r"[ \t\r\n]*"
+"""The blanks of Python source; `\\s` takes control characters, which numpy refuses, for blanks."""
+
 _ENTRY = re.compile(
-    r"\s*(['\"])(descr|fortran_order|shape)\1\s*:\s*"
-    r"(?:(['\"])([^'\"\\]{1,40})\3|(True|False)|\(([0-9,\s]*)\))\s*(,|(?=\}))"
+    rf"{_S}(['\"])(descr|fortran_order|shape)\1{_S}:{_S}"
+    rf"(?:(['\"])([^'\"\\]{{1,40}})\3|(True|False)|\(([0-9, \t\r\n]*)\)){_S}(,|(?=\}}))"
 )
-_CLOSE = re.compile(r"\s*\}\s*")
+_CLOSE = re.compile(rf"{_S}\}}{_S}")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
@@ -62,23 +69,27 @@ class NpyHeader(NamedTuple):
 
 
 def find_header_end(prefix: Buffer, limits: ReadLimits) -> int:
-    """Return where the data of an array start, from its first `PREFIX_BYTES` bytes.
+    """Return where the data of an array start, from at least its first `PREFIX_BYTES` bytes.
 
     Raises:
         InvalidArtifactError: No array starts so, or its header is longer than allowed.
     """
-    if bytes(prefix[:6]) != MAGIC or len(prefix) < PREFIX_BYTES:
+    if len(prefix) < PREFIX_BYTES:
         raise refuse("npy_header", f"no array: it starts with {bytes(prefix[:6])!r}")
-    version = (prefix[6], prefix[7])
-    if version not in ((1, 0), (2, 0), (3, 0)):
-        raise refuse("npy_header", f"array format {version[0]}.{version[1]} is not known")
-    width = 2 if version == (1, 0) else 4
-    length = int.from_bytes(prefix[8 : 8 + width], "little")
+    magic, major, minor, length, upper = _unpack_prefix(prefix)
+    if magic != MAGIC:
+        raise refuse("npy_header", f"no array: it starts with {magic!r}")
+    if major not in (1, 2, 3) or minor:
+        raise refuse("npy_header", f"array format {major}.{minor} is not known")
+    width = 2
+    if major != 1:
+        width = 4
+        length |= upper << 16
     if length > limits.max_header_bytes:
         raise over_limit(
             "max_header_bytes", f"a header of {length} bytes, at most {limits.max_header_bytes}"
         )
-    return 8 + width + length
+    return int(8 + width + length)
 
 
 def parse_header(
@@ -96,7 +107,7 @@ def parse_header(
         InvalidArtifactError: The header is damaged, its type or shape is not accepted, or the
             data have not exactly the size it implies.
     """
-    end = find_header_end(data[:PREFIX_BYTES], limits)
+    end = find_header_end(data, limits)
     if end > len(data):
         raise refuse("npy_header", f"a header of {end} bytes in an array of {len(data)}")
     header, data_bytes = _parse_text(bytes(data[10 if data[6] == 1 else 12 : end]), end)

@@ -171,7 +171,7 @@ class NpzReader:
         Raises:
             InvalidArtifactError: The first thing that is wrong.
         """
-        for member in self._directory:
+        for member in self._directory.list_members():
             with self._placed(member.key):
                 self._data.check(member)
         if META_JSON in self._directory.keys:

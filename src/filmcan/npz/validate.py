@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filmcan.contract.canonical import canonical_json
+from filmcan.contract.imported import find_form
 from filmcan.contract.issues import Issue, Level, Report, shown
 from filmcan.contract.meta import Identity, find_meta_difference, validate_meta
 from filmcan.contract.named_masks import validate_named_masks
@@ -78,6 +79,7 @@ def validate_source(
     open_beside: OpenBeside | None = None,
     media: Mapping[str, object] | None = None,
     find_schema: FindSchema = get_schema,
+    allow_carried: bool = False,
 ) -> tuple[Report, dict[str, object] | None]:
     """Return everything that is wrong with an artifact's bytes, and its meta when it has one.
 
@@ -92,6 +94,8 @@ def validate_source(
         media: The `source` of the run's manifest; times and frames must lie inside it. None: not
             checked.
         find_schema: See `validate_npz`.
+        allow_carried: An imported artifact that is marked as carried is not held to its schema;
+            one warning says what that would find. For artifacts in their place in a store.
     """
     required = None if required_meta_keys is None else tuple(required_meta_keys)
     try:
@@ -107,10 +111,16 @@ def validate_source(
     issues += found
     if meta is None:
         return Report(tuple(issues)), None
-    schema, found = _find_schema(
+    schema, against_schema = _find_schema(
         meta, find_schema, allow_unknown=allow_unknown_schema, strict=required is None
     )
-    issues += found
+    if schema is None:
+        against_schema += validate_unknown_arrays(arrays)
+    else:
+        against_schema += validate_arrays(arrays, schema, status=str(meta.get("status")))
+    against_schema += validate_named_masks(arrays, schema)
+    if allow_carried and find_form(meta) == "carried":
+        against_schema = _sum_up(against_schema, meta)
     issues += validate_meta(
         meta,
         required_keys=required,
@@ -121,11 +131,7 @@ def validate_source(
     if meta.get("status") == "error":
         message = "an error has no artifact (C6.4), yet here is one"
         issues.append(Issue("error", "error_with_artifact", "meta.status", message))
-    if schema is None:
-        issues += validate_unknown_arrays(arrays)
-    else:
-        issues += validate_arrays(arrays, schema, status=str(meta.get("status")))
-    issues += validate_named_masks(arrays, schema)
+    issues += against_schema
     if media is not None:
         issues += validate_samples(arrays, media, kind=schema.kind if schema is not None else "")
     return Report(tuple(issues)), meta
@@ -213,6 +219,16 @@ def _find_schema(
         message = f"{shown(version)} for {shown(producer)}: {error.message}"
         level: Level = "warning" if allow_unknown else "error"
         return None, [Issue(level, "schema_unknown", "meta.schema_version", message)]
+
+
+def _sum_up(found: list[Issue], meta: dict[str, object]) -> list[Issue]:
+    """Return one warning for all that an artifact from elsewhere does not satisfy."""
+    keys = list(dict.fromkeys(issue.key for issue in found if issue.level == "error"))
+    message = (
+        f"imported and kept as it came: not held to {shown(meta.get('schema_version'))}, "
+        f"which would find faults in {len(keys)} keys"
+    )
+    return [Issue("warning", "imported_carried", "meta.schema_version", message)]
 
 
 def _from_error(error: InvalidArtifactError, key: str = "") -> Issue:

@@ -8,10 +8,10 @@ in `zip_member` when a member is touched, and for all members by `NpzReader.chec
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import sub
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from filmcan.errors import InvalidArtifactError
 from filmcan.npz import zip_format as z
@@ -23,8 +23,10 @@ from filmcan.npz.zip_names import parse_name
 TAIL_BYTES = 32 << 10
 """Read at once from the end: directory, `meta_json`, `meta` and the small arrays of ours."""
 
-_unpack_central = struct.Struct("<4s2x3H4x3L4H6xL").unpack_from
+_JUDGED = "4s2x3H4x3L4H6xL"
 """The fields of `zip_format.CENTRAL` that are judged; times and attributes are passed over."""
+
+_unpack_central = struct.Struct("<" + _JUDGED).unpack_from
 
 _CENTRAL_SIZE = z.CENTRAL.size
 _LOCAL_SIZE = z.LOCAL.size
@@ -73,12 +75,36 @@ class Columns(NamedTuple):
     offsets: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Directory:
+class _Layout(NamedTuple):
+    """A sound directory met before: the artifacts of one component differ in few of its bytes.
+
+    It decides nothing. `unpack` takes a directory of the same size apart by one call; when the
+    pieces `fixed` are the same (signatures; versions, flags and methods; sizes of names, extra
+    fields and comments, and disks; names), then going from record to record would come to the same
+    places and find the same there. Only CRCs, sizes and offsets are new, and judged anew.
+    """
+
+    unpack: Callable[[bytes], tuple[Any, ...]]
+    fixed: tuple[tuple[bytes, ...], ...]
+    names: tuple[bytes, ...]
+    keys: Mapping[str, int]
+    columns: Columns
+
+
+_LONGEST_LAYOUT = 256
+_MAX_LAYOUTS = 64
+_layouts: dict[tuple[int, int], _Layout] = {}
+"""By size of the directory and count of its records."""
+
+_PIECES = "4s2x6s4x3L8s6xL"
+"""The fields of `_JUDGED`, those that are the same in all artifacts of a component together."""
+
+
+class Directory(NamedTuple):
     """The members of a container, and the tail of the file that was read to find them.
 
     Attributes:
-        keys: Key -> place in the file's order.
+        keys: Key -> place in the file's order; shared with other containers, never changed.
         names: Member names in the file's order.
         columns: The other fields likewise.
         ends: Where each member ends.
@@ -86,8 +112,8 @@ class Directory:
         tail_offset: Where they start.
     """
 
-    keys: dict[str, int]
-    names: list[bytes]
+    keys: Mapping[str, int]
+    names: tuple[bytes, ...]
     columns: Columns
     ends: tuple[int, ...]
     tail: Buffer
@@ -104,7 +130,7 @@ class Directory:
             row.stored_sizes[at], row.sizes[at], row.offsets[at], self.ends[at],
         )  # fmt: skip
 
-    def __iter__(self) -> Iterator[Member]:
+    def list_members(self) -> Iterator[Member]:
         """Iterate over the members in the file's order."""
         return (member for key in self.keys if (member := self.find(key)) is not None)
 
@@ -125,20 +151,10 @@ def read_directory(source: ByteSource, limits: ReadLimits) -> Directory:
         records = bytes(tail[offset - tail_offset : offset - tail_offset + directory_size])
     else:
         records = bytes(read_exactly(source, offset, directory_size))
-    names, columns = _parse_records(records, count)
-    keys = dict(map(parse_name, names, columns.flags))
-    if len(set(keys.values())) != count:
-        raise refuse("zip_duplicate", "a key occurs twice (ignoring case)")
+    names, keys, columns = _parse_records(records, count)
     ends = (*columns.offsets[1:], offset)
     _check_layout(keys, columns, ends, limits)
-    return Directory(
-        keys=dict(zip(keys, range(count), strict=True)),
-        names=names,
-        columns=columns,
-        ends=ends,
-        tail=tail,
-        tail_offset=tail_offset,
-    )
+    return Directory(keys, names, columns, ends, tail, tail_offset)
 
 
 def find_zip64(extra: bytes) -> tuple[int, ...]:
@@ -219,8 +235,52 @@ def _refuse_end(source: ByteSource, tail: Buffer) -> InvalidArtifactError:
     return refuse("not_a_zip", f"not an NPZ: it starts with {start!r} and has no end record")
 
 
-def _parse_records(data: bytes, count: int) -> tuple[list[bytes], Columns]:
-    """Return the names and fields of all records; they must fill the directory exactly."""
+def _parse_records(
+    data: bytes, count: int
+) -> tuple[tuple[bytes, ...], Mapping[str, int], Columns]:
+    """Return names, keys and fields of all records; they must fill the directory exactly."""
+    known = _layouts.get((len(data), count))
+    if known is not None:
+        flat = known.unpack(data)
+        if known.fixed == (flat[::8], flat[1::8], flat[5::8], flat[7::8]):
+            return known.names, known.keys, known.columns._replace(
+                crcs=flat[2::8], stored_sizes=flat[3::8], sizes=flat[4::8], offsets=flat[6::8]
+            )
+    names, columns = _unpack_one_by_one(data, count)
+    if columns.signatures.count(z.CENTRAL_SIGNATURE) != count:
+        raise refuse("zip_directory", "a record of the directory is damaged")
+    if any(columns.comment_sizes) or any(columns.disks):
+        raise refuse("zip_directory", "a member has a comment or lies on another volume")
+    keys = _parse_names(names, columns.flags)
+    if any(columns.extra_sizes):
+        return names, keys, _widen_all(data, columns)
+    if 0 < count <= _LONGEST_LAYOUT:
+        _remember(data, names, keys, columns)
+    return names, keys, columns
+
+
+def _parse_names(names: tuple[bytes, ...], flags: tuple[int, ...]) -> Mapping[str, int]:
+    """Return key -> place."""
+    keys = dict(map(parse_name, names, flags))
+    if len(set(keys.values())) != len(names):
+        raise refuse("zip_duplicate", "a key occurs twice (ignoring case)")
+    return MappingProxyType(dict(zip(keys, range(len(names)), strict=True)))
+
+
+def _remember(
+    data: bytes, names: tuple[bytes, ...], keys: Mapping[str, int], columns: Columns
+) -> None:
+    """Keep a layout that was parsed record by record and found sound."""
+    if len(_layouts) >= _MAX_LAYOUTS:
+        _layouts.clear()
+    form = "".join(f"{_PIECES}{size}s" for size in columns.name_sizes)
+    unpack = struct.Struct("<" + form).unpack
+    flat = unpack(data)
+    fixed = (flat[::8], flat[1::8], flat[5::8], flat[7::8])
+    _layouts[len(data), len(names)] = _Layout(unpack, fixed, names, keys, columns)
+
+
+def _unpack_one_by_one(data: bytes, count: int) -> tuple[tuple[bytes, ...], Columns]:
     rows = []
     names = []
     at = 0
@@ -236,14 +296,7 @@ def _parse_records(data: bytes, count: int) -> tuple[list[bytes], Columns]:
         at = -1
     if at != len(data):
         raise refuse("zip_directory", f"the directory does not hold exactly {count} records")
-    columns = Columns(*zip(*rows, strict=True))
-    if columns.signatures.count(z.CENTRAL_SIGNATURE) != count:
-        raise refuse("zip_directory", "a record of the directory is damaged")
-    if any(columns.comment_sizes) or any(columns.disks):
-        raise refuse("zip_directory", "a member has a comment or lies on another volume")
-    if any(columns.extra_sizes):
-        columns = _widen_all(data, columns)
-    return names, columns
+    return tuple(names), Columns(*zip(*rows, strict=True))
 
 
 def _widen_all(data: bytes, columns: Columns) -> Columns:

@@ -12,8 +12,12 @@ from filmcan.npz.zip_directory import Member, find_zip64
 _unpack_local = struct.Struct("<4s2x2H4x3L2H").unpack_from
 """The fields of `zip_format.LOCAL` that are judged; version and times are passed over."""
 
+_EXTRA_HEAD = 4
 _DESCRIPTOR_SIZES = (12, 16, 20, 24)
 """CRC and two sizes of 32 or 64 bits, without or with a signature."""
+
+
+_unpack_extra = struct.Struct("<2H").unpack_from
 
 
 def find_header_size(member: Member) -> int:
@@ -21,8 +25,8 @@ def find_header_size(member: Member) -> int:
     return member.end - member.offset - member.stored_size
 
 
-def parse_local(member: Member, head: Buffer) -> int:
-    """Return where the content starts, counted from the member's own start.
+def parse_local(member: Member, head: Buffer) -> tuple[int, int]:
+    """Return where the content starts, from the member's own start, and the descriptor's size.
 
     Args:
         member: As the central directory has it.
@@ -38,10 +42,14 @@ def parse_local(member: Member, head: Buffer) -> int:
     named = signature == z.LOCAL_SIGNATURE and head[z.LOCAL.size : name_end] == member.name
     if not named or flags != member.flags or method != member.method:
         raise _disagreement(member, "signature, name, flags or method")
-    rest = find_header_size(member) - start
+    rest = member.end - member.offset - member.stored_size - start
     if rest and not (flags & z.FLAG_DESCRIPTOR and rest in _DESCRIPTOR_SIZES):
         raise refuse("zip_layout", f"{member.key}: {rest} bytes lie between it and the next member")
-    if extra_size:
+    # One field that fills the space and is not zip64, as we write it, holds nothing to judge.
+    if extra_size and (
+        extra_size < _EXTRA_HEAD
+        or _unpack_extra(head, name_end) != (z.EXTRA_ALIGNMENT, extra_size - _EXTRA_HEAD)
+    ):
         wide = find_zip64(bytes(head[name_end:start]))
         if wide:
             size, stored_size = _widen(member, wide, size, stored_size)
@@ -51,7 +59,7 @@ def parse_local(member: Member, head: Buffer) -> int:
         raise _disagreement(member, "CRC or sizes")
     if flags & z.FLAG_DESCRIPTOR and not rest:
         raise refuse("zip_layout", f"{member.key}: its data descriptor is missing")
-    return int(start)
+    return start, rest
 
 
 def check_descriptor(member: Member, descriptor: Buffer) -> None:

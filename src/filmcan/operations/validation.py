@@ -220,6 +220,7 @@ class _Run:
                 open_beside=_open_beside(self._backend, place),
                 media=run.source,
                 find_schema=self._find_schema,
+                allow_carried=True,
             )
             issues += report
             issues += validate_agreement(meta or {}, manifest, component)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from filmcan.contract.imported import find_form
 from filmcan.contract.registry import get_schema
 from filmcan.errors import InvalidSchemaError, NotFoundError
 from filmcan.operations.targets import locate
@@ -41,7 +42,9 @@ def render_target(target: str, store: str, view: ViewName) -> dict[str, object]:
 
 
 def find_schema(artifact: Artifact) -> ArtifactSchema | None:
-    """Return the rules of an artifact, None when the registry does not know them."""
+    """Return the rules of an artifact, None when the registry has none that it satisfies."""
+    if find_form(artifact.meta) == "carried":
+        return None  # its keys may mean something else than those of the schema it names
     version, producer = artifact.meta.get("schema_version"), artifact.meta.get("producer")
     try:
         return get_schema(str(version), str(producer))

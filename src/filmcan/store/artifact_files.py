@@ -63,11 +63,11 @@ def write_artifacts(
         name = build_artifact_name(component, written.sha256)
         staged.publish(f"{folder}/{name}")
     npz = ArtifactRecord(f"{component}/{name}", written.size_bytes, written.sha256, "npz")
-    beside = (
+    others = (
         ArtifactRecord(f"{component}/{item.path}", item.size_bytes, item.sha256, "npy")
         for item in references
     )
-    return (npz, *beside)
+    return (npz, *others)
 
 
 def build_artifact_name(component: str, sha256: str) -> str:

@@ -7,6 +7,7 @@ After a crash at any step, asking again continues; so does gc. Links are removed
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -202,14 +203,11 @@ class Remover:
 
     def remove_tree(self, folder: str) -> None:
         """Remove a folder with all in it, looking again when it changes meanwhile."""
-        for attempt in range(_PASSES):
-            try:
+        for _ in range(_PASSES - 1):
+            with contextlib.suppress(InvalidContentError):
                 self._remove_once(folder)
-            except InvalidContentError:
-                if attempt == _PASSES - 1:
-                    raise
-            else:
                 return
+        self._remove_once(folder)
 
     def _remove_once(self, folder: str) -> None:
         above, _, name = folder.rpartition("/")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from filmcan.contract.ids import find_id_fault
+from filmcan.contract.imported import find_imported_kind
 from filmcan.contract.manifest import ArtifactRecord, ComponentRecord, Manifest, RunRecord
 from filmcan.contract.meta import Identity
 from filmcan.contract.registry import get_schema
@@ -96,7 +97,7 @@ def _build_record(name: str, proof: _Proof) -> ComponentRecord:
     meta = proof.meta
     return ComponentRecord(
         name,
-        get_schema(str(meta["schema_version"]), name).kind,
+        find_imported_kind(meta) or get_schema(str(meta["schema_version"]), name).kind,
         cast("Status", meta["status"]),
         artifacts=proof.artifacts,
         producer_version=str(meta["producer_version"]),
@@ -126,6 +127,7 @@ def _judge(backend: Backend, run_path: str, name: str, file: str) -> _Proof | No
             backend.open(f"{folder}/{file}"),
             identity=identity,
             open_beside=lambda beside: backend.open(f"{folder}/{beside}"),
+            allow_carried=True,
         )
         if meta is None or not report.ok:
             return None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Self, cast
 
 from filmcan.contract.issues import Issue
 from filmcan.contract.manifest import (
@@ -97,7 +97,7 @@ class RunTransaction:
         run: RunRecord,
         clock: Callable[[], str],
         sub_artifact_bytes: int = SUB_ARTIFACT_BYTES,
-    ) -> RunTransaction:
+    ) -> Self:
         """Create a run with an empty manifest.
 
         Args:
@@ -132,7 +132,7 @@ class RunTransaction:
         run: RunRecord,
         clock: Callable[[], str],
         sub_artifact_bytes: int = SUB_ARTIFACT_BYTES,
-    ) -> RunTransaction:
+    ) -> Self:
         """Create a run, or join it when it exists; two processes may try at once.
 
         Raises:
@@ -150,7 +150,7 @@ class RunTransaction:
         run: RunRecord,
         clock: Callable[[], str],
         sub_artifact_bytes: int = SUB_ARTIFACT_BYTES,
-    ) -> RunTransaction:
+    ) -> Self:
         """Join an existing run: its planned components grow by those of `run`.
 
         Raises:

@@ -44,8 +44,11 @@ class Region:
         Returns:
             float64[..., 2], x y in pixels of the picture.
         """
-        matrix = self.build_matrix(1)
-        return np.asarray(places @ matrix[:, :2].T + matrix[:, 2])
+        (xx, yx, x0), (xy, yy, y0) = self._find_rows(1)
+        projected = np.empty_like(places)
+        projected[..., 0] = places[..., 0] * xx + places[..., 1] * yx + x0
+        projected[..., 1] = places[..., 0] * xy + places[..., 1] * yy + y0
+        return projected
 
     def build_matrix(self, size: int) -> NDArray[np.float64]:
         """Return the affine map from a square of `size` pixels, corner on corner, to the picture.
@@ -54,14 +57,15 @@ class Region:
             float64[2, 3]; for a place x y of the square, the place in the picture is its product
             with x y 1.
         """
+        return np.array(self._find_rows(size))
+
+    def _find_rows(self, size: int) -> tuple[tuple[float, float, float], ...]:
         cosine, sine = math.cos(self.rotation_rad), math.sin(self.rotation_rad)
         across_x, across_y = cosine * self.width, sine * self.width
         down_x, down_y = -sine * self.height, cosine * self.height
-        return np.array(
-            [
-                [across_x / size, down_x / size, self.center_x - (across_x + down_x) / 2],
-                [across_y / size, down_y / size, self.center_y - (across_y + down_y) / 2],
-            ]
+        return (
+            (across_x / size, down_x / size, self.center_x - (across_x + down_x) / 2),
+            (across_y / size, down_y / size, self.center_y - (across_y + down_y) / 2),
         )
 
 

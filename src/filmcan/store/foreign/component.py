@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, cast
 
-from filmcan.contract.imported import IMPORTED, Form
+from filmcan.contract.imported import IMPORTED, Form, find_mark
 from filmcan.contract.manifest import ComponentRecord
 from filmcan.contract.meta import Identity, validate_meta
 from filmcan.contract.registry import get_schema, list_schema_components, list_schema_versions
@@ -55,6 +55,14 @@ def _list_known() -> dict[str, Kind]:
         for version in list_schema_versions()
         for name in list_schema_components(version)
     }
+
+
+def build_error(record: ComponentRecord, message: str) -> ComponentRecord:
+    """Return the record of a component of which only the record came, as an error."""
+    extra = {**record.extra, IMPORTED: {**find_mark(record.extra), "form": "recorded"}}
+    return replace(
+        record, status="error", error=message, empty_reason=None, artifacts=(), extra=extra
+    )
 
 
 class ComponentReader:
@@ -154,6 +162,8 @@ class ComponentReader:
             note=note,
         )
         self._check_meta(upgraded, row.name, schema)
+        for key in read.adopted:
+            note("sub_artifact_named", f"{key}: lay beside it unnamed; it is a key of it now")
         if row.zone_assumed:
             note("time_zone_assumed", "times of its row name no zone; taken as UTC")
         for source in sources:
@@ -215,7 +225,7 @@ class ComponentReader:
         meta: Mapping[str, object] | None = None,
     ) -> Built:
         record = self._build_record(row, kind, sources, meta or {}, form="recorded", notes=[])
-        return Built(replace(record, status="error", error=message))
+        return Built(build_error(record, message))
 
     def _build_record(
         self,

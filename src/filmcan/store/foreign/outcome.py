@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from filmcan.contract.issues import Issue, Level
@@ -76,3 +76,10 @@ class RunOutcome:
         """Add an issue; `where` is relative to the run."""
         place = f"{self.path}/{where}" if where else self.path
         self.issues.append(Issue(level, code, key, message, place))
+
+    def refuse_files(self, component: str, reason: str) -> None:
+        """Take back that files of a component were brought in."""
+        self.files = [
+            replace(item, fate="refused", reason=reason) if item.component == component else item
+            for item in self.files
+        ]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from filmcan.contract.ids import IdKind, find_id_fault
+from filmcan.contract.issues import Level
 from filmcan.contract.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES
 from filmcan.errors import ConflictError, InvalidContentError, InvalidManifestError
 from filmcan.npz.reader import read_meta
@@ -143,6 +144,8 @@ def _part_rows(
     for row in rows:
         lists_artifact = any(file.path.endswith(".npz") for file in row.files)
         fault = find_id_fault("component", row.name)
+        if fault is None and lists_artifact and row.kind is None and find_kind(row.name) is None:
+            fault = "is not in the registry, and the manifest does not say its kind"
         if fault is None and (lists_artifact or find_kind(row.name) is not None):
             components.append(row)
             continue
@@ -153,7 +156,8 @@ def _part_rows(
             "kept": dict(row.kept or {}),
         }
         message = f"its name {fault}" if fault else "it lists no artifact and no schema knows it"
-        outcome.tell("warning", "not_a_component", row.name[:80], f"not a component: {message}")
+        level: Level = "error" if lists_artifact else "warning"
+        outcome.tell(level, "not_a_component", row.name[:80], f"not a component: {message}")
     return tuple(components), steps
 
 

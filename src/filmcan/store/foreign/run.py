@@ -12,9 +12,14 @@ from typing import TYPE_CHECKING, Literal
 from filmcan.contract.imported import IMPORTED, find_form, find_mark
 from filmcan.contract.manifest import MANIFEST_NAME, ComponentRecord, Manifest, RunRecord
 from filmcan.contract.run_rules import has_failed
-from filmcan.errors import ConflictError, InvalidContentError, NotFoundError
+from filmcan.errors import (
+    ConflictError,
+    InvalidArtifactError,
+    InvalidContentError,
+    NotFoundError,
+)
 from filmcan.files import TEMPORARY_PREFIX
-from filmcan.store.foreign.component import Built, ComponentReader
+from filmcan.store.foreign.component import Built, ComponentReader, build_error
 from filmcan.store.foreign.files import FolderContent, list_content
 from filmcan.store.foreign.outcome import ComponentOutcome, FileFate, FileOutcome, RunOutcome
 from filmcan.store.foreign.plan import RunPlan, plan_run
@@ -128,9 +133,7 @@ class _RunWriter:
                 built = reader.build(row, sources[row.name])
                 if built is None:
                     continue
-                record = built.record
-                if not dry_run:
-                    self._commit(built)
+                record = built.record if dry_run else self._commit(built)
             records.append(record)
             self._tell_component(record)
         if not records:
@@ -139,12 +142,18 @@ class _RunWriter:
             records, is_new=any(known[item.name] is None for item in records), dry_run=dry_run
         )
 
-    def _commit(self, built: Built) -> None:
+    def _commit(self, built: Built) -> ComponentRecord:
+        """List a component; what cannot be written is listed as an error that says so."""
         transaction = self._open()
         if built.product is None:
-            transaction.record_error(built.record)
-        else:
-            transaction.commit(built.product)
+            return transaction.record_error(built.record)
+        try:
+            return transaction.commit(built.product)
+        except InvalidArtifactError as error:
+            name, message = built.record.name, f"its artifact was not imported: {error.message}"
+            self._outcome.refuse_files(name, error.message)
+            self._outcome.tell("error", error.code, name, error.message)
+            return transaction.record_error(build_error(built.record, message))
 
     def _finish(self, records: list[ComponentRecord], *, is_new: bool, dry_run: bool) -> None:
         finished_at, former = self._plan.finished_at, self._former

@@ -55,11 +55,13 @@ class ForeignArtifact:
         meta: As read.
         arrays: Key -> array, those beside the NPZ too.
         beside: Keys of these.
+        adopted: Those of them that the NPZ does not name, named like their file.
     """
 
     meta: dict[str, object]
     arrays: dict[str, np.ndarray]
     beside: frozenset[str]
+    adopted: tuple[str, ...]
 
 
 def find_sources(
@@ -127,7 +129,7 @@ def read_artifact(
         meta = artifact.meta
         references = artifact.sub_artifacts.references
         arrays = {key: artifact.read(key) for key in artifact}
-    beside = set(references)
+    adopted = []
     named = {f"{folder}/{reference.path}" for reference in references.values()}
     for other in others:
         place = f"{run_path}/{other.path}"
@@ -138,8 +140,8 @@ def read_artifact(
                 raise InvalidContentError(message, code="sub_artifact_name", where=other.path)
             with closing(open_npy(backend.open(place))) as npy:
                 arrays[key] = npy.read()
-            beside.add(key)
-    return ForeignArtifact(meta, arrays, frozenset(beside))
+            adopted.append(key)
+    return ForeignArtifact(meta, arrays, frozenset({*references, *adopted}), tuple(adopted))
 
 
 def _hash(backend: Backend, run_path: str, path: str, listed: ForeignFile) -> SourceFile:

@@ -149,9 +149,8 @@ def decode_detections(
         float64[K, 16], corners x1 y1 x2 y2 and x y of the key points in fractions of the network's
         picture, and their scores float64[K]. Boxes of negative width or height are dropped.
     """
-    clipped = np.clip(logits.astype(np.float64), -_GREATEST_LOGIT, _GREATEST_LOGIT)
-    scores = 1.0 / (1.0 + np.exp(-clipped))
-    chosen = (scores >= min_score) & (raw[:, 2] >= 0.0) & (raw[:, 3] >= 0.0)
+    scores = 1.0 / (1.0 + np.exp(-np.clip(logits, -_GREATEST_LOGIT, _GREATEST_LOGIT)))
+    chosen = np.flatnonzero((scores >= min_score) & (raw[:, 2] >= 0.0) & (raw[:, 3] >= 0.0))
     offsets = raw[chosen].astype(np.float64) / size
     centres = anchors[chosen]
     middle, half = offsets[:, :2] + centres, offsets[:, 2:4] / 2
@@ -159,7 +158,7 @@ def decode_detections(
     places = np.concatenate(
         [middle - half, middle + half, points.reshape(-1, 2 * _KEY_POINTS)], axis=1
     )
-    return places, scores[chosen]
+    return places, scores[chosen].astype(np.float64)
 
 
 def _place(row: NDArray[np.float64], score: float, region: Region) -> FaceDetection:

@@ -39,22 +39,22 @@ class _Eye:
     """
 
     corners: tuple[int, int]
-    contour: tuple[int, ...]
+    contour: list[int]
     is_mirrored: bool
 
 
 _RIGHT = _Eye(
     corners=(33, 133),
-    contour=(33, 7, 163, 144, 145, 153, 154, 155, 133, 246, 161, 160, 159, 158, 157, 173),
+    contour=[33, 7, 163, 144, 145, 153, 154, 155, 133, 246, 161, 160, 159, 158, 157, 173],
     is_mirrored=False,
 )
 _LEFT = _Eye(
     corners=(362, 263),
-    contour=(263, 249, 390, 373, 374, 380, 381, 382, 362, 466, 388, 387, 386, 385, 384, 398),
+    contour=[263, 249, 390, 373, 374, 380, 381, 382, 362, 466, 388, 387, 386, 385, 384, 398],
     is_mirrored=True,
 )
 
-_MIRRORED_ORDER = (0, 3, 2, 1, 4)
+_MIRRORED_ORDER = [0, 3, 2, 1, 4]
 """A mirror swaps right and left."""
 
 
@@ -76,19 +76,26 @@ class IrisNetwork:
         Returns:
             float64[10, 3], x y z in pixels: first the subject's right eye, then the left one.
         """
-        return np.concatenate([self._fit_eye(picture, points, eye) for eye in (_RIGHT, _LEFT)])
+        found = np.empty((2 * POINTS, 3))
+        self._fit_eye(picture, points, _RIGHT, found[:POINTS])
+        self._fit_eye(picture, points, _LEFT, found[POINTS:])
+        return found
 
     def _fit_eye(
-        self, picture: NDArray[np.uint8], points: NDArray[np.float64], eye: _Eye
-    ) -> NDArray[np.float64]:
+        self,
+        picture: NDArray[np.uint8],
+        points: NDArray[np.float64],
+        eye: _Eye,
+        found: NDArray[np.float64],
+    ) -> None:
         region = surround_eye(points[eye.corners[0]], points[eye.corners[1]])
         crop = warp_region(picture, region, _SIZE, repeat_edge=True)
-        if eye.is_mirrored:
-            crop = crop[:, ::-1]
-        outputs = self._network.run({"input_1": self._input.fill(crop)})
+        outputs = self._network.run(
+            {"input_1": self._input.fill(crop[:, ::-1] if eye.is_mirrored else crop)}
+        )
         raw = outputs["output_iris"].reshape(POINTS, 3)[:, :2].astype(np.float64) / _SIZE
         if eye.is_mirrored:
             raw[:, 0] = 1.0 - raw[:, 0]
-            raw = raw[list(_MIRRORED_ORDER)]
-        depth = points[list(eye.contour), 2].mean()
-        return np.concatenate([region.project(raw), np.full((POINTS, 1), depth)], axis=1)
+            raw = raw[_MIRRORED_ORDER]
+        found[:, :2] = region.project(raw)
+        found[:, 2] = points[eye.contour, 2].mean()

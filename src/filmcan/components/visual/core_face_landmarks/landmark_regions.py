@@ -54,9 +54,9 @@ def surround_eye(first: NDArray[np.float64], second: NDArray[np.float64]) -> Reg
         first: float64[2 or 3], the eye's corner that is left in an upright picture, in pixels.
         second: Likewise its right corner.
     """
-    center_x, center_y = ((first[:2] + second[:2]) / 2).tolist()
-    side = _EYE_MARGIN * float(abs(first[:2] - second[:2]).max())
-    return Region(center_x, center_y, side, side, _turn(first, second))
+    (x1, y1), (x2, y2) = first[:2].tolist(), second[:2].tolist()
+    side = _EYE_MARGIN * max(abs(x2 - x1), abs(y2 - y1))
+    return Region((x1 + x2) / 2, (y1 + y2) / 2, side, side, _turn(first, second))
 
 
 def _square(center_x: float, center_y: float, size: float, rotation_rad: float) -> Region:

@@ -40,7 +40,8 @@ def merge_overlapping(
         grouped = compute_overlaps(places[best, :4], places[left, :4]) > threshold
         grouped[0] = True  # a box without area does not overlap even itself
         group = left[grouped]
-        merged.append(np.average(places[group], axis=0, weights=scores[group]))
+        weights = scores[group]
+        merged.append(weights @ places[group] / weights.sum())
         best_scores.append(float(scores[best]))
         left = left[~grouped]
     return np.array(merged).reshape(-1, places.shape[1]), np.array(best_scores)
