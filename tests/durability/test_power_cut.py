@@ -75,65 +75,6 @@ class Cuts:
                     self.check(tree, acked)
 
 
-def test_the_model_has_seen_every_step(record: WatchedDisk) -> None:
-    disk = Disk(record.before)
-    for step in record.steps:
-        disk.apply(step)
-    record.check_record(disk.build_whole())
-
-
-def test_p1_p2_p3_whatever_a_power_cut_leaves_keeps_what_was_reported_and_can_be_worked_with(
-    record: WatchedDisk, tmp_path: Path
-) -> None:
-    draw = random.Random(1)  # noqa: S311 - drawn the same each time
-    cuts = Cuts(tmp_path / "cuts")
-    cuts.replay(record.steps, record.before, lambda disk, _: list(disk.draw_states(draw)))
-    assert len(cuts.seen) > 150
-    for folder in draw.sample(sorted(cuts.folder.iterdir()), 20):
-        with WatchedDisk(folder):  # flushes are recorded, not waited for
-            finish_run(folder / STORE)
-
-
-def test_p3_each_flush_is_needed(record: WatchedDisk, tmp_path: Path) -> None:
-    """Left out of the record one by one, each flush but those of the store's own files is missed.
-
-    A lost marker or lock file is made anew at the next write, so nothing is owed there.
-    """
-    flushes = [number for number, step in enumerate(record.steps) if step.kind == "flush"]
-    idle = []
-    for number in flushes:
-        cuts = Cuts(tmp_path / str(number))
-        try:
-            cuts.replay(record.steps, record.before, build_extremes, skip=number)
-        except (AssertionError, FilmcanError):
-            continue
-        idle.append(record.steps[number - 1])
-    housekeeping = {"_filmcan", "locks"}
-    assert {step.target or step.name for step in idle} <= housekeeping | {"format"}
-
-
-def test_p3_a_writer_makes_durable_what_a_killed_one_left_unflushed(tmp_path: Path) -> None:
-    """One process dies at any step, a second does the work, then the power goes."""
-    last = watch(tmp_path / "whole").asked
-    for number in range(1, last + 1):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        with WatchedDisk(folder, stop_at(number)) as disk:
-            with pytest.raises(StoppedError):
-                write_run(LocalBackend(folder / STORE), disk.ack)
-            if disk.steps[-1:] and disk.steps[-1].kind != "mkdir" and number % 60:
-                continue
-            disk.restart()
-            write_run(LocalBackend(folder / STORE), disk.ack)
-        cuts = Cuts(tmp_path / f"cuts_{number}")
-        cuts.replay(
-            disk.steps,
-            disk.before,
-            lambda cut, step: (cut.build_safe(),) if step.kind == "ack" else (),
-        )
-        assert cuts.seen
-
-
 def test_p3_files_that_are_published_moved_and_removed_stay_so(tmp_path: Path) -> None:
     """By the backend alone, also without the writer's own flush."""
     folder = tmp_path / "disk"
@@ -194,6 +135,65 @@ def test_p3_at_most_so_many_folders_are_remembered(
     for name in "abcde":
         with root.directory((name,), create=True):
             assert len(root._durable) <= 3
+
+
+def test_the_model_has_seen_every_step(record: WatchedDisk) -> None:
+    disk = Disk(record.before)
+    for step in record.steps:
+        disk.apply(step)
+    record.check_record(disk.build_whole())
+
+
+def test_p1_p2_p3_whatever_a_power_cut_leaves_keeps_what_was_reported_and_can_be_worked_with(
+    record: WatchedDisk, tmp_path: Path
+) -> None:
+    draw = random.Random(1)  # noqa: S311 - drawn the same each time
+    cuts = Cuts(tmp_path / "cuts")
+    cuts.replay(record.steps, record.before, lambda disk, _: list(disk.draw_states(draw)))
+    assert len(cuts.seen) > 150
+    for folder in draw.sample(sorted(cuts.folder.iterdir()), 20):
+        with WatchedDisk(folder):  # flushes are recorded, not waited for
+            finish_run(folder / STORE)
+
+
+def test_p3_each_flush_is_needed(record: WatchedDisk, tmp_path: Path) -> None:
+    """Left out of the record one by one, each flush but those of the store's own files is missed.
+
+    A lost marker or lock file is made anew at the next write, so nothing is owed there.
+    """
+    flushes = [number for number, step in enumerate(record.steps) if step.kind == "flush"]
+    idle = []
+    for number in flushes:
+        cuts = Cuts(tmp_path / str(number))
+        try:
+            cuts.replay(record.steps, record.before, build_extremes, skip=number)
+        except (AssertionError, FilmcanError):
+            continue
+        idle.append(record.steps[number - 1])
+    housekeeping = {"_filmcan", "locks"}
+    assert {step.target or step.name for step in idle} <= housekeeping | {"format"}
+
+
+def test_p3_a_writer_makes_durable_what_a_killed_one_left_unflushed(tmp_path: Path) -> None:
+    """One process dies at any step, a second does the work, then the power goes."""
+    last = watch(tmp_path / "whole").asked
+    for number in range(1, last + 1):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with WatchedDisk(folder, stop_at(number)) as disk:
+            with pytest.raises(StoppedError):
+                write_run(LocalBackend(folder / STORE), disk.ack)
+            if disk.steps[-1:] and disk.steps[-1].kind != "mkdir" and number % 60:
+                continue
+            disk.restart()
+            write_run(LocalBackend(folder / STORE), disk.ack)
+        cuts = Cuts(tmp_path / f"cuts_{number}")
+        cuts.replay(
+            disk.steps,
+            disk.before,
+            lambda cut, step: (cut.build_safe(),) if step.kind == "ack" else (),
+        )
+        assert cuts.seen
 
 
 def build_extremes(disk: Disk, _: Step) -> Sequence[Tree]:

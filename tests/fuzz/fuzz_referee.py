@@ -1,8 +1,8 @@
 """A child process in which numpy reads what we accepted, its own dangers included.
 
 Run as a script it answers frames on its standard input: does numpy read the same values? Where
-numpy will not read an object array that we read, that is counted and no find: numpy believes flags
-and sizes in a pickle, which we never use but work out anew (threats B1).
+numpy will not read an object array that we read, or dies of it, that is counted and no find: numpy
+believes flags and sizes in a pickle, which we never use but work out anew (threats B1).
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ class Referee:
             said = ""
         if not said:
             self.close()
-            return "numpy took the child down"
+            if b"'|O'" not in data:
+                return "numpy took the child down"
+            said = _REFUSED
         self.refused += said == _REFUSED
         return None if said in (_SAME, _REFUSED) else said
 

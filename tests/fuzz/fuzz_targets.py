@@ -122,7 +122,7 @@ def _seed_pickles() -> Iterator[bytes]:
 
 
 def _find_pickles(npz: NpzReader) -> Iterator[bytes]:
-    for member in npz._directory.list_members():
+    for member in npz._directory.members.values():
         try:
             header, body = npz._data.read_content(member, _LARGEST_HOSTILE)
         except InvalidArtifactError:
@@ -187,7 +187,7 @@ def _seed_headers() -> Iterator[bytes]:
     for data in _npz_files():
         try:
             with open_npz(data) as npz:
-                members = list(npz._directory.list_members())
+                members = list(npz._directory.members.values())
         except InvalidArtifactError:
             continue
         for member in members:
@@ -264,7 +264,7 @@ def _reshape_npz(data: bytes, size: int, mutate: Mutate, chance: random.Random) 
     try:
         with open_npz(data) as npz:
             members = {
-                member.key: bytes(data[member.offset : member.end]) for member in npz._directory.list_members()
+                member.key: bytes(data[member.offset : member.end]) for member in npz._directory.members.values()
             }
             contents = {
                 key: content[content.find(b"\x93NUMPY") :] for key, content in members.items()

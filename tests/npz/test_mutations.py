@@ -163,7 +163,7 @@ def _golden_pickles() -> list[tuple[bytes, tuple[int, ...]]]:
     found = []
     for path in sorted(folder.glob("*-protocols.npz")):
         with open_npz(path) as npz:
-            for member in npz._directory.list_members():
+            for member in npz._directory.members.values():
                 header, data = npz._data.read_content(member, 1 << 20)
                 found.append((bytes(data), header.shape))
     return found

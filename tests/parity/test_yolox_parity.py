@@ -86,7 +86,9 @@ def decode(rows: np.ndarray, ratio: float, size: tuple[int, int]) -> list[tuple[
                     (centre_x + half_w) / ratio / width,
                     (centre_y + half_h) / ratio / height,
                 )
-                found.append((*(min(max(corner, 0.0), 1.0) for corner in corners), score, best))
+                left, top, right, bottom = (min(max(corner, 0.0), 1.0) for corner in corners)
+                if left < right and top < bottom:  # else it lies beside the picture
+                    found.append((left, top, right, bottom, score, best))
     assert number == len(rows) == 3549
     return found
 

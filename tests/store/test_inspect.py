@@ -109,24 +109,14 @@ def test_p9_any_flipped_byte_of_an_artifact_is_found_by_rehashing(backend: Backe
     assert codes(backend, with_data=True) == []
 
 
-def test_p9_large_files_are_rehashed_too(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("filmcan.store.inspect._WHOLE_BYTES", 100)
-    write_run(backend)
-    assert codes(backend, with_data=True) == []
-    path = find_artifact(backend)
-    flip(backend, path, 200)
-    assert codes(backend, with_data=True) == ["hash_mismatch"]
-
-
-def test_p9_a_damaged_container_that_was_listed_as_such_is_found(backend: Backend) -> None:
+@pytest.mark.parametrize("at", [0, 30, -1])
+def test_p9_a_damaged_container_that_was_listed_as_such_is_found(backend: Backend, at: int) -> None:
     writer = begin_run(backend)
-    path = commit(writer)
-    place = f"{writer.run_path}/{path}"
-    flip(backend, place, 200)
+    place = f"{writer.run_path}/{commit(writer)}"
+    flip(backend, place, at)
     relist(backend, place)
     (code,) = codes(backend, with_data=True)
     assert code not in ("hash_mismatch", "size_mismatch")
-    assert codes(backend) in ([], [code])
 
 
 def relist(backend: Backend, place: str) -> None:

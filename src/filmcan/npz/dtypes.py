@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
+import sys
 
 import numpy as np
 
@@ -20,6 +21,7 @@ LAST_CODE_POINT = 0x10FFFF
 _WIDEST = {"f": 8, "c": 16}
 """Long doubles differ between platforms and are not written."""
 
+_LITTLE = sys.byteorder == "little"
 _UNITS = "Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as"
 _PLAIN = re.compile(
     r"[<>|](?:b1|[iu]1)"
@@ -58,6 +60,8 @@ def normalise(array: np.ndarray) -> np.ndarray:
     dtype = array.dtype
     if dtype.kind not in "biufcmMSU" or dtype.itemsize > _WIDEST.get(dtype.kind, MAX_ITEM_BYTES):
         raise refuse("npy_dtype", f"element type {dtype} is not written")
+    if _LITTLE and dtype.isnative and dtype.itemsize and array.flags.c_contiguous:
+        return array
     if not dtype.itemsize:
         dtype = np.dtype(f"{dtype.kind}1")
     # astype, because ascontiguousarray makes 0-d arrays into (1,).

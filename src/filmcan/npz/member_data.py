@@ -49,7 +49,7 @@ class MemberData:
     def __init__(self, source: ByteSource, directory: Directory, limits: ReadLimits) -> None:
         """Remember where the bytes come from and what of them is here already."""
         self._source = source
-        self._tail = memoryview(directory.tail)
+        self._tail = directory.tail
         self._tail_offset = directory.tail_offset
         self._limits = limits
         self._headers: dict[str, NpyHeader] = {}

@@ -140,6 +140,7 @@ def _parse_text(raw: bytes, end: int) -> tuple[NpyHeader, int]:
     return NpyHeader(dtype, shape, fortran == "True", end, count), count * dtype.itemsize
 
 
+@functools.lru_cache(maxsize=512)
 def build_header(dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> bytes:
     """Return the header of an array in C order, padded so that its data stay aligned."""
     axes = f"({shape[0]},)" if len(shape) == 1 else f"({', '.join(map(str, shape))})"

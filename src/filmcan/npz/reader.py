@@ -61,11 +61,11 @@ class NpzReader:
 
     def keys(self) -> tuple[str, ...]:
         """Return all keys in sorted order, `meta` and `meta_json` among them."""
-        return tuple(sorted(self._directory.keys))
+        return tuple(sorted(self._directory.members))
 
     def __contains__(self, key: object) -> bool:
         """Tell whether there is such a key."""
-        return key in self._directory.keys
+        return key in self._directory.members
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over `keys`."""
@@ -73,7 +73,7 @@ class NpzReader:
 
     def __len__(self) -> int:
         """Count `keys`."""
-        return len(self._directory.keys)
+        return len(self._directory.members)
 
     def __getitem__(self, key: str) -> np.ndarray:
         """Return the whole array; see `read`."""
@@ -132,7 +132,7 @@ class NpzReader:
         Raises:
             InvalidArtifactError: There is neither, or it is no str-keyed dict.
         """
-        if META_JSON in self._directory.keys:
+        if META_JSON in self._directory.members:
             return self.read_meta_json()
         return self.read_meta_object()
 
@@ -171,10 +171,10 @@ class NpzReader:
         Raises:
             InvalidArtifactError: The first thing that is wrong.
         """
-        for member in self._directory.list_members():
+        for member in self._directory.members.values():
             with self._placed(member.key):
                 self._data.check(member)
-        if META_JSON in self._directory.keys:
+        if META_JSON in self._directory.members:
             self.read_meta_json()
 
     def close(self) -> None:
@@ -200,9 +200,9 @@ class NpzReader:
         return f"<NpzReader {self.name}: {len(self)} keys, {self.size_bytes} bytes>"
 
     def _find(self, key: str) -> Member:
-        member = self._directory.find(key)
+        member = self._directory.members.get(key)
         if member is None:
-            near = difflib.get_close_matches(str(key), self._directory.keys, 3)
+            near = difflib.get_close_matches(str(key), self._directory.members, 3)
             shown = near or self.keys()[:_SHOWN_KEYS]
             raise NotFoundError(
                 f"there is no key {key!r:.100}",
@@ -212,7 +212,7 @@ class NpzReader:
         return member
 
     def _find_meta(self, key: str) -> Member:
-        member = self._directory.find(key)
+        member = self._directory.members.get(key)
         if member is None:
             raise refuse("meta_missing", f"the artifact has no {key}")
         return member

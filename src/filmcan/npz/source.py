@@ -203,16 +203,17 @@ def open_file(path: str | Path) -> FileSource:
         StoreUnavailableError: The system refuses to open it.
     """
     text = os.fspath(path)
-    name = os.path.basename(text) or text  # noqa: PTH119 - paths from anywhere, also malformed
     try:
         descriptor = os.open(text, _OPEN_FLAGS)
     except OSError as error:
+        name = os.path.basename(text) or text  # noqa: PTH119 - paths from anywhere, also malformed
         if error.errno in _ABSENT:
             raise NotFoundError("there is no such file", where=name) from error
         if error.errno in (errno.EISDIR, errno.ENXIO):  # a directory on Windows; a socket
             raise refuse_irregular(name) from error
         raise StoreUnavailableError(f"cannot open: {describe(error)}", where=name) from error
     except ValueError as error:  # a NUL or an unencodable character
+        name = os.path.basename(text)  # noqa: PTH119
         raise NotFoundError("no file can have this name", where=repr(name)) from error
     return FileSource(descriptor, text)
 

@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, NamedTuple
 
 import numpy as np
 
@@ -44,18 +44,13 @@ class Written:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One member's content: its array header and the bytes behind it."""
+class Part(NamedTuple):
+    """One member's content: its array header, the bytes behind it, and the size of both."""
 
     key: str
     header: bytes
     body: memoryview
-
-    @property
-    def size(self) -> int:
-        """Bytes of the member."""
-        return len(self.header) + len(self.body)
+    size: int
 
     @property
     def crc(self) -> int:
@@ -147,12 +142,26 @@ def plan_part(key: str, array: np.ndarray) -> Part:
         array = normalise(array)
         if array.dtype.kind == "U":
             check_text(array)
-        data = array.reshape(-1).view(np.uint8).data if array.size else memoryview(b"")
-        return Part(key, build_header(array.dtype, array.shape), data)
+        return _build_part(key, build_header(array.dtype, array.shape), _view_bytes(array))
 
 
 def _plan_object(key: str, array: np.ndarray) -> Part:
-    return Part(key, build_header(OBJECT, array.shape), memoryview(encode_object(array)))
+    return _build_part(
+        key, build_header(OBJECT, array.shape), memoryview(encode_object(array))
+    )
+
+
+def _build_part(key: str, header: bytes, body: memoryview) -> Part:
+    return Part(key, header, body, len(header) + len(body))
+
+
+def _view_bytes(array: np.ndarray) -> memoryview:
+    """Return the bytes of an array in C order, without copying."""
+    if not array.size:
+        return memoryview(b"")
+    if array.ndim and array.dtype.kind in "biuf":  # what memoryview knows, at half the cost
+        return array.data.cast("B")
+    return array.reshape(-1).view(np.uint8).data
 
 
 def _write_small(

@@ -7,8 +7,9 @@ in `zip_member` when a member is touched, and for all members by `NpzReader.chec
 
 from __future__ import annotations
 
+import functools
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from operator import sub
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -87,10 +88,11 @@ class _Layout(NamedTuple):
     unpack: Callable[[bytes], tuple[Any, ...]]
     fixed: tuple[tuple[bytes, ...], ...]
     names: tuple[bytes, ...]
-    keys: Mapping[str, int]
+    keys: tuple[str, ...]
     columns: Columns
 
 
+_REMEMBERED_BYTES = 16 << 10
 _LONGEST_LAYOUT = 256
 _MAX_LAYOUTS = 64
 _layouts: dict[tuple[int, int], _Layout] = {}
@@ -100,39 +102,34 @@ _PIECES = "4s2x6s4x3L8s6xL"
 """The fields of `_JUDGED`, those that are the same in all artifacts of a component together."""
 
 
+class Table(NamedTuple):
+    """What a directory says of its members, checked but for the limits.
+
+    Attributes:
+        members: By key, in the file's order; shared, never changed.
+        largest: Size of the largest member after inflating.
+        total: Sizes of all members together.
+        inflated: Sizes of all compressed members together.
+    """
+
+    members: Mapping[str, Member]
+    largest: int
+    total: int
+    inflated: int
+
+
 class Directory(NamedTuple):
     """The members of a container, and the tail of the file that was read to find them.
 
     Attributes:
-        keys: Key -> place in the file's order; shared with other containers, never changed.
-        names: Member names in the file's order.
-        columns: The other fields likewise.
-        ends: Where each member ends.
+        members: By key, in the file's order.
         tail: The last bytes of the file.
         tail_offset: Where they start.
     """
 
-    keys: Mapping[str, int]
-    names: tuple[bytes, ...]
-    columns: Columns
-    ends: tuple[int, ...]
-    tail: Buffer
+    members: Mapping[str, Member]
+    tail: memoryview
     tail_offset: int
-
-    def find(self, key: str) -> Member | None:
-        """Return a member, None when there is none of that key."""
-        at = self.keys.get(key)
-        if at is None:
-            return None
-        row = self.columns
-        return Member(
-            key, self.names[at], row.flags[at], row.methods[at], row.crcs[at],
-            row.stored_sizes[at], row.sizes[at], row.offsets[at], self.ends[at],
-        )  # fmt: skip
-
-    def list_members(self) -> Iterator[Member]:
-        """Iterate over the members in the file's order."""
-        return (member for key in self.keys if (member := self.find(key)) is not None)
 
 
 def read_directory(source: ByteSource, limits: ReadLimits) -> Directory:
@@ -145,16 +142,40 @@ def read_directory(source: ByteSource, limits: ReadLimits) -> Directory:
     if size < z.END.size:
         raise refuse("not_a_zip", f"{size} bytes cannot be an NPZ")
     tail_offset = max(0, size - TAIL_BYTES)
-    tail = read_exactly(source, tail_offset, size - tail_offset)
+    tail = memoryview(read_exactly(source, tail_offset, size - tail_offset))
     count, directory_size, offset = _parse_end(source, tail, tail_offset, limits)
     if offset >= tail_offset:
         records = bytes(tail[offset - tail_offset : offset - tail_offset + directory_size])
     else:
         records = bytes(read_exactly(source, offset, directory_size))
+    parse = _parse_table_once if directory_size <= _REMEMBERED_BYTES else _parse_table
+    table = parse(records, count, offset)
+    _check_sizes(table, limits)
+    return Directory(table.members, tail, tail_offset)
+
+
+def _parse_table(records: bytes, count: int, offset: int) -> Table:
+    """Return what the records of a directory at `offset` say."""
     names, keys, columns = _parse_records(records, count)
     ends = (*columns.offsets[1:], offset)
-    _check_layout(keys, columns, ends, limits)
-    return Directory(keys, names, columns, ends, tail, tail_offset)
+    _check_layout(keys, columns, ends)
+    _, _, flags, methods, crcs, stored_sizes, sizes, *_, offsets = columns
+    columns_of_members = (keys, names, flags, methods, crcs, stored_sizes, sizes, offsets, ends)
+    rows = zip(*columns_of_members, strict=False)  # without members there is an end all the same
+    inflated = 0
+    if any(methods):
+        inflated = sum(size for size, method in zip(sizes, methods, strict=True) if method)
+    return Table(
+        members=MappingProxyType(dict(zip(keys, map(_make_member, rows), strict=True))),
+        largest=max(sizes, default=0),
+        total=sum(sizes),
+        inflated=inflated,
+    )
+
+
+_make_member = Member._make
+_parse_table_once = functools.lru_cache(maxsize=128)(_parse_table)
+"""The same bytes at the same place say the same: an artifact is often opened more than once."""
 
 
 def find_zip64(extra: bytes) -> tuple[int, ...]:
@@ -237,14 +258,15 @@ def _refuse_end(source: ByteSource, tail: Buffer) -> InvalidArtifactError:
 
 def _parse_records(
     data: bytes, count: int
-) -> tuple[tuple[bytes, ...], Mapping[str, int], Columns]:
+) -> tuple[tuple[bytes, ...], tuple[str, ...], Columns]:
     """Return names, keys and fields of all records; they must fill the directory exactly."""
     known = _layouts.get((len(data), count))
     if known is not None:
         flat = known.unpack(data)
         if known.fixed == (flat[::8], flat[1::8], flat[5::8], flat[7::8]):
-            return known.names, known.keys, known.columns._replace(
-                crcs=flat[2::8], stored_sizes=flat[3::8], sizes=flat[4::8], offsets=flat[6::8]
+            before = known.columns
+            return known.names, known.keys, Columns(
+                *before[:4], flat[2::8], flat[3::8], flat[4::8], *before[7:11], flat[6::8]
             )
     names, columns = _unpack_one_by_one(data, count)
     if columns.signatures.count(z.CENTRAL_SIGNATURE) != count:
@@ -259,16 +281,16 @@ def _parse_records(
     return names, keys, columns
 
 
-def _parse_names(names: tuple[bytes, ...], flags: tuple[int, ...]) -> Mapping[str, int]:
-    """Return key -> place."""
+def _parse_names(names: tuple[bytes, ...], flags: tuple[int, ...]) -> tuple[str, ...]:
+    """Return the keys, no two of them the same on any disk."""
     keys = dict(map(parse_name, names, flags))
     if len(set(keys.values())) != len(names):
         raise refuse("zip_duplicate", "a key occurs twice (ignoring case)")
-    return MappingProxyType(dict(zip(keys, range(len(names)), strict=True)))
+    return tuple(keys)
 
 
 def _remember(
-    data: bytes, names: tuple[bytes, ...], keys: Mapping[str, int], columns: Columns
+    data: bytes, names: tuple[bytes, ...], keys: tuple[str, ...], columns: Columns
 ) -> None:
     """Keep a layout that was parsed record by record and found sound."""
     if len(_layouts) >= _MAX_LAYOUTS:
@@ -338,9 +360,7 @@ def _check_method(row: tuple[str, int, int, int, int, int]) -> None:
         raise refuse("zip_layout", f"{key}: {stored_size} bytes cannot inflate to {size}")
 
 
-def _check_layout(
-    keys: Iterable[str], columns: Columns, ends: tuple[int, ...], limits: ReadLimits
-) -> None:
+def _check_layout(keys: Iterable[str], columns: Columns, ends: tuple[int, ...]) -> None:
     """Check methods, sizes and places of all members; `ends` says where each must end."""
     _, versions, flags, methods, _, stored_sizes, sizes, name_sizes, *_, offsets = columns
     if any(flags) or any(methods) or stored_sizes != sizes or max(versions, default=0) > _NEWEST:
@@ -353,18 +373,14 @@ def _check_layout(
         rests = list(map(sub, map(sub, spans, stored_sizes), name_sizes))
         if min(rests) < _LOCAL_SIZE or max(rests) > _LOCAL_SIZE + _LONGEST_REST:
             raise refuse("zip_layout", "members overlap, or there is a gap between them")
-        _check_sizes(columns, limits)
 
 
-def _check_sizes(columns: Columns, limits: ReadLimits) -> None:
-    sizes = columns.sizes
-    inflated = 0
-    if any(columns.methods):
-        inflated = sum(size for size, method in zip(sizes, columns.methods, strict=True) if method)
+def _check_sizes(table: Table, limits: ReadLimits) -> None:
+    """Refuse what is over a limit."""
     for limit, got, allowed in (
-        ("max_member_bytes", max(sizes), limits.max_member_bytes),
-        ("max_total_bytes", sum(sizes), limits.max_total_bytes),
-        ("max_inflated_bytes", inflated, limits.max_inflated_bytes),
+        ("max_member_bytes", table.largest, limits.max_member_bytes),
+        ("max_total_bytes", table.total, limits.max_total_bytes),
+        ("max_inflated_bytes", table.inflated, limits.max_inflated_bytes),
     ):
         if got > allowed:
             raise over_limit(limit, f"{got} bytes after inflating, at most {allowed}")

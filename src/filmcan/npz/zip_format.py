@@ -7,7 +7,7 @@ Source: PKWARE APPNOTE.TXT 6.3.10, sections 4.3.7-4.3.16 and 4.5.3. The reader's
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 LOCAL = struct.Struct("<4s5H3L2H")
 """Signature, version, flags, method, time, date, CRC, stored size, size, name, extra length."""
@@ -21,8 +21,12 @@ END = struct.Struct("<4s4H2LH")
 END64 = struct.Struct("<4sQ2H2L4Q")
 """Signature, length, versions, two disks, two counts, size and offset of the directory."""
 
+_pack_alignment = struct.Struct("<3H").pack
+
 LOCATOR64 = struct.Struct("<4sLQL")
 """Signature, disk, offset of the 64-bit end record, number of disks."""
+
+_LOCAL_SIZE = LOCAL.size
 
 LOCAL_SIGNATURE = b"PK\x03\x04"
 CENTRAL_SIGNATURE = b"PK\x01\x02"
@@ -57,8 +61,7 @@ _DOS_DATE = (1 << 5) | 1  # 1980-01-01, the first day a ZIP can name: artifacts 
 _ATTRIBUTES = 0o100644 << 16
 
 
-@dataclass(frozen=True, slots=True)
-class StoredMember:
+class StoredMember(NamedTuple):
     """One member of ours: where it lies and what it holds.
 
     Attributes:
@@ -81,18 +84,19 @@ class StoredMember:
 
 def plan_member(name: bytes, size: int, offset: int) -> StoredMember:
     """Return a member's place when its local header starts at `offset`."""
-    shortest = LOCAL.size + len(name) + len(_build_zip64(size, size)) + 6
+    zip64_size = len(_build_zip64(size, size)) if size >= ZIP64_FROM else 0
+    shortest = _LOCAL_SIZE + len(name) + zip64_size + 6
     data_offset = -(-(offset + shortest) // ALIGNMENT) * ALIGNMENT
     return StoredMember(name, size, offset, data_offset)
 
 
 def build_local(member: StoredMember, crc: int) -> bytes:
     """Return the local header, padded so that the content behind it is aligned."""
-    zip64 = _build_zip64(member.size, member.size)
+    zip64 = _build_zip64(member.size, member.size) if member.size >= ZIP64_FROM else b""
     size = FULL_32 if zip64 else member.size
-    extra_size = member.data_offset - member.offset - LOCAL.size - len(member.name)
+    extra_size = member.data_offset - member.offset - _LOCAL_SIZE - len(member.name)
     padding = extra_size - len(zip64) - 4
-    extra = zip64 + struct.pack("<HHH", EXTRA_ALIGNMENT, padding, ALIGNMENT) + bytes(padding - 2)
+    extra = zip64 + _pack_alignment(EXTRA_ALIGNMENT, padding, ALIGNMENT) + bytes(padding - 2)
     header = LOCAL.pack(
         LOCAL_SIGNATURE,
         _find_version(zip64),

@@ -41,6 +41,7 @@ def parse_name(name: bytes, flags: int) -> tuple[str, str]:
     return key, unicodedata.normalize("NFC", key).casefold()
 
 
+@functools.lru_cache(maxsize=4_096)
 def build_name(key: str) -> bytes:
     """Return the member name for a key of ours.
 

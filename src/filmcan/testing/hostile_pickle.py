@@ -1,4 +1,4 @@
-"""Hostile object members, `meta` and `meta_json` (threats B1)."""
+"""Hostile object members, `meta` among them (threats B1)."""
 
 from __future__ import annotations
 
@@ -379,39 +379,3 @@ CASES.add(
 )
 CASES.add("b1_meta_is_missing", "meta_missing", lambda: m.make_npz({"a": FLOATS}))
 CASES.add("b1_meta_of_nothing", "meta_missing", m.make_zip)
-
-
-def _json(name: str, text: str) -> None:
-    """Add a case with a good `meta` and a bad `meta_json`."""
-    CASES.add(name, "meta_invalid", lambda: _with_json(m.make_npy(np.array(text))))
-
-
-def _with_json(member: bytes) -> bytes:
-    return m.make_npz({"meta": m.make_object_npy(m.wrap_pickle(b"}")), "meta_json": member})
-
-
-_json("b1_json_duplicate_key", '{"a":1,"a":2}')
-_json("b1_json_nan", '{"a":NaN}')
-_json("b1_json_overflow", '{"a":1e999}')
-_json("b1_json_deep", '{"a":' + "[" * 70 + "]" * 70 + "}")
-_json("b1_json_trailing", "{} {}")
-_json("b1_json_list", "[]")
-_json("b1_json_empty", "")
-_json("b1_json_lone_surrogate", '{"a":"\\ud800"}')
-CASES.add(
-    "b1_json_is_object", "meta_invalid", lambda: _with_json(m.make_npy(np.array("{}", object)))
-)
-CASES.add("b1_json_is_row", "meta_invalid", lambda: _with_json(m.make_npy(np.array(["{}"]))))
-CASES.add("b1_json_is_bytes", "meta_invalid", lambda: _with_json(m.make_npy(np.array(b"{}"))))
-CASES.add(
-    "b1_json_no_unicode",
-    "meta_invalid",
-    lambda: _with_json(m.make_npy(np.array([0x7B, 0x110000], "<u4").view("<U2").reshape(()))),
-)
-CASES.add(
-    "b1_json_too_long",
-    _LIMIT,
-    lambda: m.make_npz(
-        {"meta_json": m.make_npy(np.array(" " * ((4 << 20) + 1)))}, method=m.DEFLATED
-    ),
-)

@@ -47,7 +47,7 @@ class ForeignStore:
         path = self.root / run_path / component / name
         path.parent.mkdir(parents=True, exist_ok=True)
         members = {**(arrays if arrays is not None else {}), "meta": np.array(meta, dtype=object)}
-        np.savez_compressed(path, allow_pickle=True, **members)  # type: ignore[arg-type]
+        np.savez_compressed(path, allow_pickle=True, **members)
         return path
 
     def write_manifest(

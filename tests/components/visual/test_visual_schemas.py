@@ -168,6 +168,7 @@ def test_c6_a_face_whose_landmarks_failed_is_no_missing_face() -> None:
         "frame_present": np.array([True]),
         "face_boxes": np.array([[[-0.1, 0.2, 0.3, 0.6]]], np.float32),
         "face_scores": np.array([[0.9]], np.float32),
+        "face_scores_present": np.array([[True]]),
         "face_present": np.array([[True]]),
         "has_any_face": np.array(True),
     }

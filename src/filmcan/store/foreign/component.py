@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, cast
 
 from filmcan.contract.imported import IMPORTED, Form, find_mark
 from filmcan.contract.manifest import ComponentRecord
-from filmcan.contract.meta import Identity, validate_meta
 from filmcan.contract.registry import get_schema, list_schema_components, list_schema_versions
 from filmcan.errors import InvalidContentError, InvalidSchemaError, NotFoundError
 from filmcan.store.foreign.arrays import Upgrade, upgrade_arrays
@@ -161,7 +160,6 @@ class ComponentReader:
             },
             note=note,
         )
-        self._check_meta(upgraded, row.name, schema)
         for key in read.adopted:
             note("sub_artifact_named", f"{key}: lay beside it unnamed; it is a key of it now")
         if row.zone_assumed:
@@ -202,19 +200,6 @@ class ComponentReader:
         shown = ", ".join(keys[:_SHOWN_KEYS]) + (", ..." if len(keys) > _SHOWN_KEYS else "")
         message = f"it does not satisfy {version}: {len(upgrade.faults)} faults, in {shown}"
         note("schema_unsatisfied", message)
-
-    def _check_meta(
-        self, meta: Mapping[str, object], component: str, schema: ArtifactSchema | None
-    ) -> None:
-        run = self._run
-        issues = validate_meta(
-            meta,
-            identity=Identity(run.platform_id, run.video_id, run.run_id, component),
-            extra_keys=schema.extra_meta if schema is not None else (),
-        )
-        faults = [f"{issue.key}: {issue.message}" for issue in issues if issue.level == "error"]
-        if faults:
-            raise InvalidContentError("; ".join(faults), code="meta_invalid")
 
     def _record_error(
         self,

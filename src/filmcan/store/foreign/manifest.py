@@ -13,7 +13,6 @@ from typing import cast, get_args
 
 from filmcan.contract.canonical import JsonError, parse_json
 from filmcan.contract.imported import IMPORTED
-from filmcan.contract.manifest import MAX_MANIFEST_BYTES
 from filmcan.contract.schema import Kind
 from filmcan.errors import InvalidManifestError
 from filmcan.store.foreign.plain import build_plain, read_time, strip_places
@@ -107,8 +106,6 @@ def parse_foreign_manifest(data: bytes, where: str) -> ForeignRun:
         InvalidManifestError: It is damaged: no strict JSON, no run, no list of components, a
             component without a name, or one that stands there twice.
     """
-    if len(data) > MAX_MANIFEST_BYTES:
-        raise InvalidManifestError(f"{len(data)} bytes, too many", where=where, code="too_large")
     try:
         document = parse_json(data)
     except JsonError as error:

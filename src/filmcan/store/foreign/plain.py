@@ -17,6 +17,8 @@ _FOLDER = re.compile(r"(?<![\w.:/\\~-])(?:~|[A-Za-z]:)?(?:[/\\][^\s/\\'\"<>|:;,(
 _URL_SECRET = re.compile(
     r"(\b[a-z][a-z0-9+.-]*://)(?:[^\s/@'\"]*@)?([^\s?#'\"]*)(?:[?#][^\s'\"]*)?"
 )
+_WHOLE_PATH = re.compile(r"(?:file://)?(?:~|/?[A-Za-z]:)?[/\\][^\n]*")
+_FILE_URL = re.compile(r"\bfile://")
 _MAX_VALUES = 1_000
 
 
@@ -47,7 +49,9 @@ def build_plain(value: object) -> object:
 
 def strip_places(text: str) -> str:
     """Return a text in which absolute paths are cut to their last part, URLs to what is public."""
-    return _FOLDER.sub("", _URL_SECRET.sub(r"\1\2", text))
+    if _WHOLE_PATH.fullmatch(text):
+        return re.split(r"[/\\]", text.rstrip("/\\"))[-1]
+    return _FOLDER.sub("", _URL_SECRET.sub(r"\1\2", _FILE_URL.sub("", text)))
 
 
 def read_time(value: object) -> tuple[str | None, bool]:

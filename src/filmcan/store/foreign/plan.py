@@ -179,11 +179,19 @@ def _rebuild(source: Backend, path: str, content: FolderContent, outcome: RunOut
         if len(found) > 1:
             message = f"{len(found)} artifacts, and no manifest to say which counts"
             outcome.tell("error", "artifact_count", folder, message)
+            outcome.files += [
+                FileOutcome(file, "refused", folder, content.files[file], reason=message)
+                for file in found
+            ]
             continue
         try:
             metas.append(read_meta(source.open(f"{path}/{found[0]}")))
         except InvalidContentError as error:
             outcome.tell("error", error.code, folder, error.message, found[0])
+            size = content.files[found[0]]
+            outcome.files.append(
+                FileOutcome(found[0], "refused", folder, size, reason=error.message)
+            )
             continue
         rows.append(ForeignRow(folder, files=(ForeignFile(found[0]),)))
     if not rows:

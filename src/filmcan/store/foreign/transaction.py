@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from filmcan.contract.imported import find_form
-from filmcan.contract.issues import Issue
 from filmcan.contract.meta import Identity, validate_meta
 from filmcan.store.transaction import Product, RunTransaction
 
 if TYPE_CHECKING:
+    from filmcan.contract.issues import Issue
     from filmcan.contract.manifest import Manifest
 
 
@@ -41,8 +41,4 @@ class ImportTransaction(RunTransaction):
         identity = Identity(
             self._ids.platform_id, self._ids.video_id, self._ids.run_id, product.record.name
         )
-        issues = validate_meta(product.meta, identity=identity)
-        if product.meta.get("status") not in ("ok", "empty"):
-            message = f"{product.meta.get('status')} writes no artifact"
-            issues.append(Issue("error", "status", "meta.status", message))
-        return issues
+        return validate_meta(product.meta, identity=identity)

@@ -6,6 +6,7 @@ Source: MediaPipe, `modules/face_detection/*.pbtxt` and `tensors_to_detections_c
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -149,16 +150,23 @@ def decode_detections(
         float64[K, 16], corners x1 y1 x2 y2 and x y of the key points in fractions of the network's
         picture, and their scores float64[K]. Boxes of negative width or height are dropped.
     """
-    scores = 1.0 / (1.0 + np.exp(-np.clip(logits, -_GREATEST_LOGIT, _GREATEST_LOGIT)))
-    chosen = np.flatnonzero((scores >= min_score) & (raw[:, 2] >= 0.0) & (raw[:, 3] >= 0.0))
-    offsets = raw[chosen].astype(np.float64) / size
-    centres = anchors[chosen]
+    # Most rows see nothing: only those that may count are looked at more closely.
+    likely = np.flatnonzero(logits >= _invert_sigmoid(min_score))
+    likely = likely[(raw[likely, 2:4] >= 0.0).all(axis=1)]
+    clipped = np.clip(logits[likely].astype(np.float64), -_GREATEST_LOGIT, _GREATEST_LOGIT)
+    scores = 1.0 / (1.0 + np.exp(-clipped))
+    offsets = raw[likely].astype(np.float64) / size
+    centres = anchors[likely]
     middle, half = offsets[:, :2] + centres, offsets[:, 2:4] / 2
     points = offsets[:, 4:].reshape(-1, _KEY_POINTS, 2) + centres[:, None, :]
     places = np.concatenate(
         [middle - half, middle + half, points.reshape(-1, 2 * _KEY_POINTS)], axis=1
     )
-    return places, scores[chosen].astype(np.float64)
+    return places, scores
+
+
+def _invert_sigmoid(score: float) -> float:
+    return math.log(score / (1.0 - score)) if score < 1.0 else _GREATEST_LOGIT
 
 
 def _place(row: NDArray[np.float64], score: float, region: Region) -> FaceDetection:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from filmcan.components.visual.overlap import compute_overlaps
+from filmcan.components.visual.overlap import compute_areas, compute_overlaps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Objects:
-    """The objects of one picture, in falling order of the score.
+    """The objects of one picture; what a detector returns stands in falling order of the score.
 
     Attributes:
-        boxes: float64[K, 4], corners x1 y1 x2 y2, fractions of width and height, clipped to 0..1.
+        boxes: float64[K, 4], corners x1 y1 x2 y2, fractions of width and height; what a detector
+            returns lies within 0..1.
         scores: float64[K], 0..1.
         class_ids: int64[K], positions in the detector's labels.
     """
@@ -54,6 +55,23 @@ class ObjectDetector(Protocol):
     def detect(self, picture: NDArray[np.uint8]) -> Objects:
         """Return the objects of a picture uint8[h, w, 3] in RGB."""
         ...
+
+
+def choose_objects(found: Objects, *, scope: str, max_overlap: float, max_objects: int) -> Objects:
+    """Return the best of the overlapping boxes, cut to the picture.
+
+    Args:
+        found: Boxes as the network gives them, in any order, not yet cut. Those that lie beside the
+            picture, as in the grey of a letterbox, are dropped.
+        scope: `class` when only boxes of one class exclude each other, else `all`.
+        max_overlap: Intersection over union above which boxes exclude each other, 0..1.
+        max_objects: At most so many, the best.
+    """
+    groups = found.class_ids if scope == "class" else np.zeros_like(found.class_ids)
+    kept = choose_boxes(found.boxes, found.scores, groups, max_overlap=max_overlap)
+    boxes = np.clip(found.boxes, 0.0, 1.0)
+    kept = kept[compute_areas(boxes[kept]) > 0.0][:max_objects]
+    return Objects(boxes[kept], found.scores[kept], found.class_ids[kept])
 
 
 def choose_boxes(

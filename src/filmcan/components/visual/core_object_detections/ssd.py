@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from filmcan.components.visual.core_object_detections.detection import Objects, choose_boxes
+from filmcan.components.visual.core_object_detections.detection import Objects, choose_objects
 from filmcan.components.visual.core_object_detections.ssd_anchors import build_anchors
 from filmcan.components.visual.resampling import PictureInput, cover_picture, warp_region
 
@@ -67,11 +67,13 @@ class SsdDetector:
         best = scores.max(axis=1)
         chosen = best >= self.min_score
         raw = outputs[_BOXES][0, chosen].astype(np.float64)
-        boxes = np.clip(decode_boxes(raw, self._anchors[chosen]), 0.0, 1.0)
-        best, class_ids = best[chosen], class_ids[chosen]
-        one_group = np.zeros_like(class_ids)
-        kept = choose_boxes(boxes, best, one_group, max_overlap=self.nms_iou)[: self._max_objects]
-        return Objects(boxes[kept], best[kept], class_ids[kept])
+        boxes = decode_boxes(raw, self._anchors[chosen])
+        return choose_objects(
+            Objects(boxes, best[chosen], class_ids[chosen]),
+            scope=self.nms_scope,
+            max_overlap=self.nms_iou,
+            max_objects=self._max_objects,
+        )
 
 
 def decode_boxes(raw: NDArray[np.float64], anchors: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from filmcan.components.network_form import FLOATS, get_tensor
 from filmcan.components.visual.core_object_detections import coco
-from filmcan.components.visual.core_object_detections.detection import Objects, choose_boxes
+from filmcan.components.visual.core_object_detections.detection import Objects, choose_objects
 from filmcan.components.visual.core_object_detections.letterbox import compute_ratio, letterbox
 from filmcan.errors import AssetError
 
@@ -72,11 +72,13 @@ class YoloxDetector:
         np.copyto(self._planes[0], square[:, :, ::-1].transpose(2, 0, 1))  # BGR, 0..255
         rows = self._network.run({"images": self._planes}, ["output"])["output"][0]
         boxes, scores, class_ids = self._decode(rows)
-        ratio = compute_ratio((width, height), self._side)
-        boxes = np.clip(boxes / ratio / (width, height, width, height), 0.0, 1.0)
-        kept = choose_boxes(boxes, scores, class_ids, max_overlap=self.nms_iou)
-        kept = kept[: self._max_objects]
-        return Objects(boxes[kept], scores[kept], class_ids[kept])
+        boxes = boxes / compute_ratio((width, height), self._side) / (width, height, width, height)
+        return choose_objects(
+            Objects(boxes, scores, class_ids),
+            scope=self.nms_scope,
+            max_overlap=self.nms_iou,
+            max_objects=self._max_objects,
+        )
 
     def _decode(
         self, rows: NDArray[np.float32]
