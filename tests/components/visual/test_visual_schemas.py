@@ -170,6 +170,7 @@ def test_c6_a_face_whose_landmarks_failed_is_no_missing_face() -> None:
         "face_scores": np.array([[0.9]], np.float32),
         "face_scores_present": np.array([[True]]),
         "face_present": np.array([[True]]),
+        "landmarks_scores": np.array([[0.1]], np.float32),
         "has_any_face": np.array(True),
     }
     arrays = build_empty_arrays(schema, given)

@@ -1,0 +1,102 @@
+"""Reading a whole artifact and its sha256 in one pass: what was hashed is what is read.
+
+One thread reads piece by piece into memory, another hashes the pieces that are there. Nothing is
+looked at before the digest is right, and nothing is read again afterwards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from filmcan.npz.limits import DEFAULT_LIMITS, ReadLimits
+from filmcan.npz.reader import NpzReader
+from filmcan.npz.refusal import Place, refuse
+from filmcan.npz.source import (
+    Buffer,
+    ByteSource,
+    FileSource,
+    LocalSource,
+    MemorySource,
+    open_source,
+    read_into,
+)
+from filmcan.npz.zip_format import ALIGNMENT
+
+PIECE_BYTES = 1 << 20
+"""So much is read, then hashed while the next is read: the cache still holds it."""
+
+_REMOTE_PIECE_BYTES = 8 << 20
+_ALONE_UP_TO_BYTES = 2 * PIECE_BYTES
+"""Up to this size a thread costs more than it saves."""
+
+
+def open_verified(
+    source: str | Path | Buffer | ByteSource, sha256: str, limits: ReadLimits = DEFAULT_LIMITS
+) -> NpzReader:
+    """Return a reader over an artifact in memory, all of whose bytes have this digest.
+
+    `map` on it returns arrays without copying. It takes as much memory as the file, and no file
+    stays open.
+
+    Args:
+        source: A path, the bytes themselves, or a `ByteSource`.
+        sha256: What the manifest says, lower-case hex.
+        limits: Bounds on what is accepted.
+
+    Raises:
+        NotFoundError: There is no such file.
+        InvalidArtifactError: The digest is another, or the artifact is damaged.
+        StoreUnavailableError: The system refuses to read it.
+    """
+    opened = open_source(source)
+    try:
+        with Place(opened):
+            data, found = read_hashed(opened)
+            if found != sha256:
+                raise refuse(
+                    "hash_mismatch", f"its sha256 is {found}, the manifest says {sha256:.64}"
+                )
+        return NpzReader(MemorySource(data, opened.name), limits)
+    finally:
+        if isinstance(opened, FileSource) and opened is not source:
+            opened.close()
+
+
+def read_hashed(source: ByteSource) -> tuple[memoryview, str]:
+    """Return all bytes of a source, aligned for any array, and their sha256 in lower-case hex.
+
+    Raises:
+        InvalidArtifactError: The source ends before its size.
+        StoreUnavailableError: It cannot be read.
+    """
+    size = source.size
+    data = _allocate(size)
+    digest = hashlib.sha256()
+    step = PIECE_BYTES if isinstance(source, LocalSource) else _REMOTE_PIECE_BYTES
+    if size <= _ALONE_UP_TO_BYTES or (os.cpu_count() or 1) == 1:
+        for start in range(0, size, step):
+            piece = data[start : start + step]
+            read_into(source, start, piece)
+            digest.update(piece)
+        return data, digest.hexdigest()
+    with ThreadPoolExecutor(1) as second:
+        hashing: list[Future[None]] = []
+        for start in range(0, size, step):
+            piece = data[start : start + step]
+            read_into(source, start, piece)
+            hashing.append(second.submit(digest.update, piece))
+        for done in hashing:
+            done.result()
+    return data, digest.hexdigest()
+
+
+def _allocate(size: int) -> memoryview:
+    """Return fresh memory that starts on a multiple of `ALIGNMENT`."""
+    memory = np.empty(size + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + size].data
