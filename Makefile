@@ -13,6 +13,8 @@ EXTRAS := --extra=models --extra=text --extra=ocr
 BASE := $(VENV)/.base
 DEV := $(VENV)/.dev
 PARITY := .venv-parity
+BENCH := .venv-bench
+MINUTES ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test setup check fmt lint types layers generated schemas docs bench fuzz mutants cover lock parity clean
@@ -60,11 +62,13 @@ schemas: $(DEV) ## write every component's SCHEMA.md from the machine schemas
 docs: schemas ## write generated pages, then check links, paths and pages
 	$(BIN)/python -m pytest -q tests/architecture
 
-bench: $(DEV) ## measure the ratios of docs/design.md section 8
-	$(BIN)/python bench/measure.py $(ARGS)
+bench: $(BENCH)/.made ## measure the ratios of docs/design.md section 8, beside other formats
+	$(BENCH)/bin/python bench/measure.py $(ARGS)
 
-fuzz: $(DEV) ## run every property test with many more examples
-	$(BIN)/python -m pytest -q -m hypothesis --hypothesis-profile=fuzz $(ARGS)
+fuzz: $(DEV) ## fuzz each parser of hostile bytes for MINUTES=1; unless SHORT=1, property tests at length
+	@$(PIP) install --require-hashes --requirement tests/fuzz/requirements.txt || true
+	$(BIN)/python tests/fuzz/run_fuzz.py --minutes $(MINUTES) $(ARGS)
+	$(if $(SHORT),,$(BIN)/python -m pytest -q -m hypothesis --hypothesis-profile=fuzz)
 
 mutants: $(DEV) ## remove each flush, lock, check and limit in turn: a test must turn red
 	$(BIN)/python tools/mutation_check.py $(ARGS)
@@ -84,7 +88,7 @@ lock: $(DEV) ## write requirements/*.lock anew; UPGRADE=--upgrade takes newer ve
 		--output-file=requirements/dev.lock pyproject.toml
 
 clean: ## remove .venv, caches and the demo's store
-	rm -rf $(VENV) $(PARITY) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage \
+	rm -rf $(VENV) $(PARITY) $(BENCH) .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage \
 		dist demo_store
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -107,4 +111,15 @@ $(PARITY)/.made: pyproject.toml tools/make_venv
 	@tools/make_venv $(PARITY)
 	$(PARITY)/bin/python -m pip --disable-pip-version-check --no-input --quiet --quiet \
 		install --editable '.[models,dev,parity]'
+	@touch $@
+
+# What `make bench` compares with; each package may be missing.
+$(BENCH)/.made: bench/requirements.txt requirements/base.lock pyproject.toml tools/make_venv
+	@tools/make_venv $(BENCH)
+	@$(BENCH)/bin/python -m pip --disable-pip-version-check --no-input --quiet --quiet \
+		install --require-hashes --requirement requirements/base.lock
+	@$(BENCH)/bin/python -m pip --disable-pip-version-check --no-input --quiet --quiet \
+		install --no-deps --no-build-isolation --editable .
+	@$(BENCH)/bin/python -m pip --disable-pip-version-check --no-input --quiet --quiet \
+		install --requirement bench/requirements.txt || echo 'Without the other formats.'
 	@touch $@

@@ -7,6 +7,7 @@ round, and the spread is the middle half of these ratios. Short works are repeat
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import os
@@ -25,7 +26,7 @@ from filmcan.npz.writer import write_npz
 
 SEED = 7
 ROUNDS = 15
-LARGE_ROWS, DIM = 57_600, 512  # 118 MB of float32
+LARGE_ROWS, SMALL_ROWS, DIM = 57_600, 8, 512  # 118 MB of float32, and 16 KB
 SIDE_ARRAYS = 12
 SIDE, LARGE = "side_03", "frame_embeddings"
 FRESH_FILES = 300  # more than any cache of ours remembers
@@ -38,7 +39,9 @@ Clock = Callable[[], float]
 def build_arrays(rows: int, seed: int = SEED) -> dict[str, np.ndarray]:
     """Return one matrix of `rows` embeddings and a dozen side arrays."""
     generator = np.random.default_rng(seed)
-    arrays = {f"side_{index:02d}": generator.random(120, np.float32) for index in range(SIDE_ARRAYS)}
+    arrays = {
+        f"side_{index:02d}": generator.random(120, np.float32) for index in range(SIDE_ARRAYS)
+    }
     arrays[LARGE] = generator.random((rows, DIM), np.float32)
     return arrays
 
@@ -97,7 +100,7 @@ def _measure_large(folder: Path, ours: Ours, others: list[Format]) -> None:
 
 
 def _measure_small(folder: Path, ours: Ours, others: list[Format]) -> None:
-    arrays, meta = build_arrays(1), build_meta()
+    arrays, meta = build_arrays(SMALL_ROWS), build_meta()
     paths = _write_all(folder, [ours, *others], arrays, meta)
     cpu = time.process_time
     _row("15 members: meta", "", cpu, _bind([ours, *others], paths, "read_meta"))
@@ -114,23 +117,26 @@ def _measure_fresh(folder: Path, ours: Ours, numpy: Numpy) -> None:
     """Read files that were not read lately: nothing remembered of a file's own bytes helps."""
     mine, theirs = [], []
     for number in range(FRESH_FILES):
-        arrays, meta = build_arrays(1 + number % 7, number), build_meta(number)
+        arrays, meta = build_arrays(SMALL_ROWS + number % 7, number), build_meta(number)
         mine.append(folder / f"{number}.npz")
         theirs.append(folder / f"{number}.numpy.npz")
         ours.write(mine[-1], arrays, meta)
         numpy.write(theirs[-1], arrays, meta)
     for what, method, rest in (("meta", "read_meta", ()), ("one side array", "read_key", (SIDE,)),
                                ("all", "read_all", ())):  # fmt: skip
-        _row(f"{FRESH_FILES} files in turn: {what}", "", time.process_time, {
-            format_.name: (lambda run=getattr(format_, method), files=files, rest=rest:  # type: ignore[misc]
-                           [run(path, *rest) for path in files])
-            for format_, files in ((ours, mine), (numpy, theirs))
-        })  # fmt: skip
+        calls: dict[str, Call] = {
+            ours.name: functools.partial(_in_turn, getattr(ours, method), mine, rest),
+            numpy.name: functools.partial(_in_turn, getattr(numpy, method), theirs, rest),
+        }
+        _row(f"{FRESH_FILES} files in turn: {what}", "", time.process_time, calls)
 
 
-def _write_all(
-    folder: Path, formats: list[Format], arrays: Arrays, meta: Meta
-) -> dict[str, Path]:
+def _in_turn(read: Callable[..., object], paths: list[Path], rest: tuple[object, ...]) -> None:
+    for path in paths:
+        read(path, *rest)
+
+
+def _write_all(folder: Path, formats: list[Format], arrays: Arrays, meta: Meta) -> dict[str, Path]:
     """Write one artifact in every format and hold each format's answers against it."""
     paths = {}
     for format_ in formats:
@@ -152,9 +158,7 @@ def _bind(
     formats: list[Format], paths: Mapping[str, Path], method: str, *rest: object
 ) -> dict[str, Call]:
     return {
-        format_.name: (
-            lambda run=getattr(format_, method), path=paths[format_.name]: run(path, *rest)  # type: ignore[misc]
-        )
+        format_.name: functools.partial(getattr(format_, method), paths[format_.name], *rest)
         for format_ in formats
     }
 

@@ -45,7 +45,7 @@ Mutate = Callable[[bytes, int], bytes]
 """Return changed bytes, at most so many."""
 
 
-class Disagreement(AssertionError):
+class DisagreementError(AssertionError):
     """Something was accepted and means something else to numpy, or after being written again."""
 
 
@@ -75,7 +75,7 @@ _referee = Referee()
 def _hold_against_numpy(kind: bytes, data: bytes) -> None:
     said = _referee.compare(kind, data)
     if said is not None:
-        raise Disagreement(said)
+        raise DisagreementError(said)
 
 
 def count_questions() -> tuple[int, int]:
@@ -106,7 +106,7 @@ def _run_pickle(data: bytes) -> bool:
         _hold_message(error)
         return False
     if found.shape != shape or found.dtype != np.dtype(object):
-        raise Disagreement(f"{found.shape} is not {shape}")
+        raise DisagreementError(f"{found.shape} is not {shape}")
     _hold_against_numpy(b"y", make_object_npy(data[1:], shape))
     return True
 
@@ -171,7 +171,7 @@ def _parse_header(data: bytes, size: int) -> NpyHeader | None:
         _hold_message(error)
         return None
     if not header.is_object and header.items * header.dtype.itemsize != size - header.header_size:
-        raise Disagreement(f"{header} does not fill {size} bytes")
+        raise DisagreementError(f"{header} does not fill {size} bytes")
     return header
 
 
@@ -233,7 +233,7 @@ def _is_typed(read: Callable[[], object]) -> bool:
 
 def _hold_message(error: InvalidArtifactError | InvalidManifestError) -> None:
     if not error.code or not str(error):
-        raise Disagreement("an error without code or words")
+        raise DisagreementError("an error without code or words")
 
 
 def _npz_files() -> Iterator[bytes]:
@@ -264,7 +264,8 @@ def _reshape_npz(data: bytes, size: int, mutate: Mutate, chance: random.Random) 
     try:
         with open_npz(data) as npz:
             members = {
-                member.key: bytes(data[member.offset : member.end]) for member in npz._directory.members.values()
+                member.key: bytes(data[member.offset : member.end])
+                for member in npz._directory.members.values()
             }
             contents = {
                 key: content[content.find(b"\x93NUMPY") :] for key, content in members.items()
@@ -296,10 +297,10 @@ def _run_manifest(data: bytes) -> bool:
         _hold_message(error)
         return False
     if again != manifest:
-        raise Disagreement("the manifest reads differently after being written")
+        raise DisagreementError("the manifest reads differently after being written")
     lost = _find_lost(json.loads(data), json.loads(written), "")
     if lost is not None:
-        raise Disagreement(f"lost on rewriting: {lost}")
+        raise DisagreementError(f"lost on rewriting: {lost}")
     return True
 
 
@@ -324,7 +325,8 @@ _MANIFEST = {
     "run": {
         "platform_id": "youtube", "video_id": "-a_B1", "run_id": "r1",
         "config_hash": "0" * 64, "dataprocessor_version": "1.0", "sampling_policy_version": "v1",
-        "created_at": "2026-01-02T03:04:05.678Z", "planned_components": ["a"], "unknown": [1, 2.5],
+        "created_at": "2026-01-02T03:04:05.678Z", "updated_at": "2026-01-02T03:04:05.678Z",
+        "revision": 1, "planned_components": ["a"], "unknown": [1, 2.5],
     },
     "components": [
         {

@@ -110,7 +110,7 @@ def _fuzz(name: str, corpus: Path, minutes: float) -> None:
             print(f"accepted {accepted}, numpy asked {asked}, refused {refused}", flush=True)
 
     def reshape(data: bytes, size: int, seed: int) -> bytes:
-        return target.reshape(data, size, atheris.Mutate, random.Random(seed))
+        return target.reshape(data, size, atheris.Mutate, random.Random(seed))  # noqa: S311
 
     atheris.Setup(
         [

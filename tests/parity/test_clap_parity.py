@@ -12,26 +12,13 @@ from filmcan.components.audio.clap_extractor.component import ClapExtractor
 from filmcan.components.audio.clap_extractor.log_mel import compute_log_mel, repeat_to_window
 from filmcan.models.weights import Weights
 from filmcan.testing.fake_media import FakeSound, build_inputs
-from filmcan.testing.made_sound import build_clap_signals
+from filmcan.testing.made_sound import CLAP_SETTINGS, build_clap_signals
 
 torch = pytest.importorskip("torch", reason="needs the extra parity: run make parity")
 transformers = pytest.importorskip("transformers", reason="needs the extra parity: run make parity")
 
 RATE_HZ = 48_000
 TOLERANCE = 1e-4
-SETTINGS = {
-    "feature_size": 64,
-    "sampling_rate": RATE_HZ,
-    "hop_length": 480,
-    "max_length_s": 10,
-    "fft_window_size": 1024,
-    "frequency_min": 50,
-    "frequency_max": 14_000,
-    "top_db": None,
-    "truncation": "rand_trunc",
-    "padding": "repeatpad",
-}
-"""Those of laion/clap-htsat-unfused (docs/models.md, 6.2)."""
 
 
 class Tower(torch.nn.Module):  # type: ignore[misc, name-defined]
@@ -68,7 +55,7 @@ def model() -> Any:
 
 @pytest.fixture
 def extractor() -> Any:
-    return transformers.ClapFeatureExtractor(**SETTINGS)
+    return transformers.ClapFeatureExtractor(**CLAP_SETTINGS)
 
 
 @pytest.mark.parametrize("name", build_clap_signals())

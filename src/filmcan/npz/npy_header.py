@@ -32,10 +32,11 @@ _unpack_prefix = struct.Struct("<6s2B2H").unpack_from
 _HEADER_ALIGNMENT = 64
 _MAX_BYTES = 1 << 62
 _NUMPY_FORM = re.compile(
-    r"\{'descr': '([^'\\]{1,40})', 'fortran_order': (True|False), 'shape': \(([0-9, ]*)\), ?\}[ \n]*"
+    r"\{'descr': '([^'\\]{1,40})', 'fortran_order': (True|False), "
+    r"'shape': \(([0-9, ]*)\), ?\}[ \n]*"
 )
 _S = r"[ \t\r\n]*"
-"""The blanks of Python source; `\\s` takes control characters, which numpy refuses, for blanks."""
+"""The blanks of Python source; `\\s` would take control characters, which numpy refuses."""
 
 _ENTRY = re.compile(
     rf"{_S}(['\"])(descr|fortran_order|shape)\1{_S}:{_S}"

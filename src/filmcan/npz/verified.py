@@ -27,7 +27,7 @@ from filmcan.npz.source import (
 )
 from filmcan.npz.zip_format import ALIGNMENT
 
-PIECE_BYTES = 1 << 20
+PIECE_BYTES = 4 << 20
 """So much is read, then hashed while the next is read: the cache still holds it."""
 
 _REMOTE_PIECE_BYTES = 8 << 20

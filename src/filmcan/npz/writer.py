@@ -146,9 +146,7 @@ def plan_part(key: str, array: np.ndarray) -> Part:
 
 
 def _plan_object(key: str, array: np.ndarray) -> Part:
-    return _build_part(
-        key, build_header(OBJECT, array.shape), memoryview(encode_object(array))
-    )
+    return _build_part(key, build_header(OBJECT, array.shape), memoryview(encode_object(array)))
 
 
 def _build_part(key: str, header: bytes, body: memoryview) -> Part:

@@ -256,17 +256,17 @@ def _refuse_end(source: ByteSource, tail: Buffer) -> InvalidArtifactError:
     return refuse("not_a_zip", f"not an NPZ: it starts with {start!r} and has no end record")
 
 
-def _parse_records(
-    data: bytes, count: int
-) -> tuple[tuple[bytes, ...], tuple[str, ...], Columns]:
+def _parse_records(data: bytes, count: int) -> tuple[tuple[bytes, ...], tuple[str, ...], Columns]:
     """Return names, keys and fields of all records; they must fill the directory exactly."""
     known = _layouts.get((len(data), count))
     if known is not None:
         flat = known.unpack(data)
         if known.fixed == (flat[::8], flat[1::8], flat[5::8], flat[7::8]):
             before = known.columns
-            return known.names, known.keys, Columns(
-                *before[:4], flat[2::8], flat[3::8], flat[4::8], *before[7:11], flat[6::8]
+            return (
+                known.names,
+                known.keys,
+                Columns(*before[:4], flat[2::8], flat[3::8], flat[4::8], *before[7:11], flat[6::8]),
             )
     names, columns = _unpack_one_by_one(data, count)
     if columns.signatures.count(z.CENTRAL_SIGNATURE) != count:

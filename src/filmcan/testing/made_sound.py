@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 Strike = Callable[[int, np.random.Generator], np.ndarray]
 """Makes one hit: (rate_hz, source of noise) -> float64[n]."""
+
+CLAP_SETTINGS: Mapping[str, object] = {
+    "feature_size": 64,
+    "sampling_rate": 48_000,
+    "hop_length": 480,
+    "max_length_s": 10,
+    "fft_window_size": 1024,
+    "frequency_min": 50,
+    "frequency_max": 14_000,
+    "top_db": None,
+    "truncation": "rand_trunc",
+    "padding": "repeatpad",
+}
+"""What the reference's feature extractor is made with: laion/clap-htsat-unfused's own settings
+(docs/models.md, 6.2)."""
 
 
 def make_sine(

@@ -12,21 +12,7 @@ import numpy as np
 import transformers
 from transformers.models.clap import ClapFeatureExtractor
 
-from filmcan.testing.made_sound import build_clap_signals
-
-SETTINGS = {
-    "feature_size": 64,
-    "sampling_rate": 48_000,
-    "hop_length": 480,
-    "max_length_s": 10,
-    "fft_window_size": 1024,
-    "frequency_min": 50,
-    "frequency_max": 14_000,
-    "top_db": None,
-    "truncation": "rand_trunc",
-    "padding": "repeatpad",
-}
-"""Those of laion/clap-htsat-unfused (docs/models.md, 6.2)."""
+from filmcan.testing.made_sound import CLAP_SETTINGS, build_clap_signals
 
 EVERY = 37
 """So many frames apart, from the first on; the last one is kept as well."""
@@ -34,7 +20,7 @@ EVERY = 37
 
 def main() -> None:
     """Compute and write the file."""
-    extractor = ClapFeatureExtractor(**SETTINGS)
+    extractor = ClapFeatureExtractor(**CLAP_SETTINGS)
     kept: dict[str, np.ndarray] = {"frames": np.unique([*range(0, 1001, EVERY), 1000])}
     for name, samples in build_clap_signals().items():
         found = extractor(samples, sampling_rate=48_000, return_tensors="np")["input_features"]
