@@ -84,16 +84,21 @@ def _measure_large(folder: Path, ours: Ours, others: list[Format]) -> None:
     with mine.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
 
-    def verify() -> object:
-        with open_verified(mine, sha256) as npz:
+    def verify(*, mapped: bool) -> object:
+        with open_verified(mine, sha256, mapped=mapped) as npz:
             return {key: npz.map(key) for key in npz}
 
     def digest() -> object:
         with mine.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
-    _row("118 MB: all, sha256 verified", "sha256 alone at least 0.95x", wall,
-         {ours.name: verify, "sha256 alone": digest})  # fmt: skip
+    for mapped in (True, False):
+        what = f"118 MB: all, sha256 verified, {'mapped' if mapped else 'in memory'}"
+        calls: dict[str, Call] = {
+            ours.name: functools.partial(verify, mapped=mapped),
+            "sha256 alone": digest,
+        }
+        _row(what, "at least 0.95x", wall, calls)
     writers = [format_ for format_ in (ours, *others) if format_.name != "zarr"]
     _row("118 MB: durable write with sha256", "1.6x", wall,
          _bind(writers, paths, "write", arrays, meta))  # fmt: skip
@@ -175,12 +180,12 @@ def _row(what: str, goal: str, clock: Clock, calls: dict[str, Call]) -> None:
             times[name].append((clock() - start) / repeats[name])
     mine, *rest = calls
     unit = "cpu" if clock is time.process_time else "wall"
-    print(f"{what:<34} {unit:<4} {statistics.median(times[mine]) * 1e3:10.3f} ms  {goal}")
+    print(f"{what:<44} {unit:<4} {statistics.median(times[mine]) * 1e3:10.3f} ms  {goal}")
     for name in rest:
         ratios = sorted(b / a for a, b in zip(times[mine], times[name], strict=True))
         low, high = ratios[ROUNDS // 4], ratios[-1 - ROUNDS // 4]
         print(
-            f"    {name:<35} {statistics.median(times[name]) * 1e3:10.3f} ms  "
+            f"    {name:<45} {statistics.median(times[name]) * 1e3:10.3f} ms  "
             f"{statistics.median(ratios):8.2f}x  ({low:.2f}-{high:.2f})",
             flush=True,
         )

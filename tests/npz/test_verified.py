@@ -25,13 +25,14 @@ def _write(path: Path, rows: int) -> tuple[str, np.ndarray]:
 
 @pytest.mark.parametrize("rows", [3, 2_000])
 @pytest.mark.parametrize("processors", [1, 2])
+@pytest.mark.parametrize("mapped", [False, True])
 def test_a_verified_artifact_is_the_one_that_was_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, processors: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, processors: int, mapped: bool
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: processors)
     path = tmp_path / "a.npz"
     sha256, array = _write(path, rows)
-    with open_verified(path, sha256) as npz:
+    with open_verified(path, sha256, mapped=mapped) as npz:
         path.unlink()
         mapped = npz.map("x")
         assert np.array_equal(mapped, array)
@@ -42,9 +43,10 @@ def test_a_verified_artifact_is_the_one_that_was_written(
         assert npz.name == "a.npz"
 
 
+@pytest.mark.parametrize("mapped", [False, True])
 @pytest.mark.parametrize("rows", [3, 2_000])
 def test_p9_a_flipped_bit_anywhere_is_refused_before_anything_is_parsed(
-    tmp_path: Path, rows: int
+    tmp_path: Path, rows: int, mapped: bool
 ) -> None:
     path = tmp_path / "a.npz"
     sha256, _ = _write(path, rows)
@@ -53,7 +55,7 @@ def test_p9_a_flipped_bit_anywhere_is_refused_before_anything_is_parsed(
         data[at] ^= 1
         path.write_bytes(data)
         with pytest.raises(InvalidArtifactError) as caught:
-            open_verified(path, sha256)
+            open_verified(path, sha256, mapped=mapped)
         assert (caught.value.code, caught.value.where) == ("hash_mismatch", "a.npz")
         data[at] ^= 1
 
@@ -82,6 +84,17 @@ def test_a_file_that_became_shorter_is_an_error_and_one_given_open_stays_open(
     assert caught.value.code == "truncated"
     assert source.read_at(0, 4) == b"PK\x03\x04"
     source.close()
+
+
+def test_what_cannot_be_mapped_is_read(counting_source: Any, tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    sha256, array = _write(path, 3)
+    with open_verified(counting_source(path.read_bytes()), sha256, mapped=True) as npz:
+        assert np.array_equal(npz["x"], array)
+    path.write_bytes(b"")
+    with pytest.raises(InvalidArtifactError) as caught:
+        open_verified(path, sha256, mapped=True)
+    assert caught.value.code == "hash_mismatch"
 
 
 def test_a_missing_file_is_not_found(tmp_path: Path) -> None:

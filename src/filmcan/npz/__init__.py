@@ -2,6 +2,7 @@
 
     writer             arrays and meta -> bytes, the same bytes for the same content (C4.5)
     reader             bytes -> arrays and meta; refuses what is damaged, ambiguous or hostile
+    verified           the whole of an artifact and its sha256, in one pass
     artifact           one NPZ as the rest of filmcan sees it
     source             where the bytes come from: a file, memory, an object store
     zip_*, npy_header  the container and the array headers, written and parsed by our own rules

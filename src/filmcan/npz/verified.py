@@ -36,17 +36,23 @@ _ALONE_UP_TO_BYTES = 2 * PIECE_BYTES
 
 
 def open_verified(
-    source: str | Path | Buffer | ByteSource, sha256: str, limits: ReadLimits = DEFAULT_LIMITS
+    source: str | Path | Buffer | ByteSource,
+    sha256: str,
+    limits: ReadLimits = DEFAULT_LIMITS,
+    *,
+    mapped: bool = False,
 ) -> NpzReader:
-    """Return a reader over an artifact in memory, all of whose bytes have this digest.
+    """Return a reader over an artifact, all of whose bytes have this digest.
 
-    `map` on it returns arrays without copying. It takes as much memory as the file, and no file
-    stays open.
+    `map` on it returns arrays without copying; no file stays open.
 
     Args:
         source: A path, the bytes themselves, or a `ByteSource`.
         sha256: What the manifest says, lower-case hex.
         limits: Bounds on what is accepted.
+        mapped: Hash and use a memory map of a file, which costs no more than hashing. The file must
+            not be written to or cut short while an array lives; a store never does that. False
+            takes the bytes into memory of their own, where nothing can change them.
 
     Raises:
         NotFoundError: There is no such file.
@@ -56,7 +62,7 @@ def open_verified(
     opened = open_source(source)
     try:
         with Place(opened):
-            data, found = read_hashed(opened)
+            data, found = _map_hashed(opened) if mapped else read_hashed(opened)
             if found != sha256:
                 raise refuse(
                     "hash_mismatch", f"its sha256 is {found}, the manifest says {sha256:.64}"
@@ -93,6 +99,13 @@ def read_hashed(source: ByteSource) -> tuple[memoryview, str]:
         for done in hashing:
             done.result()
     return data, digest.hexdigest()
+
+
+def _map_hashed(source: ByteSource) -> tuple[memoryview, str]:
+    if not isinstance(source, LocalSource) or not source.size:
+        return read_hashed(source)
+    data = source.find_view(0, source.size)
+    return data, hashlib.sha256(data).hexdigest()
 
 
 def _allocate(size: int) -> memoryview:

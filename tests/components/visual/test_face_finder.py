@@ -20,7 +20,7 @@ PICTURE = np.zeros((200, 400, 3), np.uint8)
 
 
 class FakeNetworks:
-    """A world of faces 40 px wide at known centres: seen by the mesh, and by the detector or not."""
+    """A world of faces 40 px wide: the mesh sees all of them, the detector only some."""
 
     def __init__(self) -> None:
         self.faces: Sequence[tuple[float, float]] = ()
@@ -28,10 +28,10 @@ class FakeNetworks:
         self.searched: list[Region] = []
 
     def detect(self, picture: np.ndarray) -> list[FaceDetection]:
-        eyes = [(-10, -5), (10, -5), *[(0, 0)] * 4]
+        eyes = np.array([(-10, -5), (10, -5), *[(0, 0)] * 4])
         return [
             FaceDetection(
-                np.array([x - 20, y - 20, x + 20, y + 20]), np.array(eyes) + (x, y), score
+                np.array([x - 20, y - 20, x + 20, y + 20]), eyes + np.array([x, y]), score
             )
             for x, y, score in self.detected
         ]
@@ -47,7 +47,7 @@ class FakeNetworks:
         ]
         x, y = near[0] if near else (region.center_x, region.center_y)
         points = np.zeros((468, 3))
-        points[:, :2] = np.random.default_rng(0).uniform(-16, 16, (468, 2)) + (x, y)
+        points[:, :2] = np.random.default_rng(0).uniform(-16, 16, (468, 2)) + np.array([x, y])
         points[0, :2], points[1, :2] = (x - 16, y - 16), (x + 16, y + 16)
         return points, 0.99 if near else 0.001
 
