@@ -102,6 +102,29 @@ def test_p6_a_product_of_a_deleted_run_is_withdrawn_under_the_lock_of_its_video(
     assert backend.list_folder("local").folders == ()
 
 
+def test_p1_an_artifact_that_gc_swept_before_it_was_listed_is_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between its writing and its listing nothing refers to a file."""
+    backend = LocalBackend(tmp_path)
+    run = build_run_record()
+    transaction = RunTransaction.create(backend, run, lambda: NOW)
+    real = backend.exclusive
+    swept = []
+
+    def sweep_first(name: str) -> contextlib.AbstractContextManager[None]:
+        if not swept:
+            swept.append(name)
+            sweep_store(backend, SweepRules(grace_sec=-1.0), dry_run=False)
+        return real(name)
+
+    monkeypatch.setattr(backend, "exclusive", sweep_first)
+    artifact = transaction.commit(build_product(run)).artifacts[0]
+    path = tmp_path / transaction.run_path / artifact.path
+    assert path.stat().st_size == artifact.size_bytes
+    assert list(path.parent.iterdir()) == [path]
+
+
 @pytest.mark.parametrize("act", ["delete", "gc", "repair"])
 def test_p6_who_takes_away_does_so_only_under_the_lock_of_the_video(
     tmp_path: Path, act: str

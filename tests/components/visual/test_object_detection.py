@@ -33,7 +33,7 @@ Box = tuple[str, float, float, float, float, float]
 
 OBJECTS: Sequence[Box] = (
     ("person", 0.9, 0.1, 0.2, 0.4, 0.9),
-    ("tie", 0.6, 0.2, 0.4, 0.3, 0.6),
+    ("tie", 0.6, 0.3, 0.4, 0.4, 0.5),
     ("toothbrush", 0.5, 0.7, 0.1, 0.95, 0.35),
 )
 
@@ -66,7 +66,7 @@ class FakeNetwork:
 
     def run(self, feeds: dict[str, np.ndarray], outputs: Sequence[str]) -> dict[str, np.ndarray]:
         self.given = feeds["images"].copy()
-        return {name: self.rows for name in outputs}
+        return dict.fromkeys(outputs, self.rows)
 
 
 def make_detector(network: Any, **changes: float) -> yolox.YoloxDetector:
