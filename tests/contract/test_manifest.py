@@ -170,8 +170,9 @@ def test_all_problems_come_at_once() -> None:
 
 
 def test_a_manifest_over_the_limit_is_neither_read_nor_written() -> None:
-    with pytest.raises(InvalidManifestError):
+    with pytest.raises(InvalidManifestError) as refusal:
         parse_manifest(b" " * (MAX_MANIFEST_BYTES + 1))
+    assert refusal.value.code == "too_large"
     with pytest.raises(InvalidManifestError, match="more than"):
         Manifest(build_run(profile={"x": "y" * MAX_MANIFEST_BYTES})).to_bytes()
 

@@ -45,3 +45,9 @@ def test_b1_bytes_too_long_for_their_length_field_are_never_encoded(
     assert object_encoder._encode_bytes(bytes(999))
     with pytest.raises(InvalidArtifactError, match="max_object_bytes"):
         object_encoder._encode_bytes(bytes(1_000))
+
+
+def test_b1_a_length_beyond_the_end_is_refused_where_it_stands() -> None:
+    data = b"\x80\x02X" + (100).to_bytes(4, "little") + b"abc."
+    with pytest.raises(InvalidArtifactError, match="100 bytes announced, 4 are left"):
+        decode_object(data, (), DEFAULT_LIMITS)

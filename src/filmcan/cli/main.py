@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -239,7 +240,13 @@ def main() -> None:
     """Run the command line and exit with its code."""
     # Two component threads with four BLAS threads each only fight for the cores.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    sys.exit(invoke(sys.argv[1:]))
+    code = invoke(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if threading.active_count() > 1:
+        # A thread that is still inside native code would crash the interpreter's own ending.
+        os._exit(code)
+    sys.exit(code)
 
 
 def invoke(arguments: list[str]) -> int:

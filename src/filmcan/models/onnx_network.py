@@ -74,12 +74,23 @@ class OnnxNetwork:
         return dict(zip(names, self._session.run(names, dict(feeds)), strict=True))
 
 
+_Identity = tuple[str, str, str, Execution]
+
+
+def _identify(weights: Weights, file: str, execution: Execution) -> _Identity:
+    return (weights.name, weights.version, weights.digests[file], execution)
+
+
 class OnnxNetworks:
-    """The networks that are open, by digest and execution, so that each is loaded once."""
+    """The networks that are open, each loaded once.
+
+    Known by name as well as by digest: two models may hold the same file, and what a run records
+    is the name it asked for.
+    """
 
     def __init__(self) -> None:
         """Start with none."""
-        self._open: dict[tuple[str, Execution], OnnxNetwork] = {}
+        self._open: dict[_Identity, OnnxNetwork] = {}
         self._lock = threading.Lock()
 
     def open(
@@ -104,7 +115,7 @@ class OnnxNetworks:
             MissingExtraError: onnxruntime is not installed.
             AssetError: onnxruntime refuses the file.
         """
-        key = (weights.digests[file], execution)
+        key = _identify(weights, file, execution)
         with self._lock:
             if key not in self._open:
                 self._open[key] = _open(weights, file, execution, precision, build)
@@ -113,7 +124,7 @@ class OnnxNetworks:
     def close(self, weights: Weights, file: str, execution: Execution) -> None:
         """Forget a network that is not needed again soon; its memory goes with its last user."""
         with self._lock:
-            self._open.pop((weights.digests[file], execution), None)
+            self._open.pop(_identify(weights, file, execution), None)
 
 
 NETWORKS = OnnxNetworks()

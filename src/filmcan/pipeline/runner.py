@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
     from filmcan.store.base import Backend
 
 _MAX_ERROR_CHARS = 2_000
+
+_LAST_WAIT_SEC = 3.0
+"""How long an interrupted run waits for its components before it gives up on them."""
 
 
 class Observer(Protocol):
@@ -107,8 +111,9 @@ def run_plan(job: Job, backend: Backend, observer: Observer) -> Manifest:
         return _record_too_long(job, backend, observer)
     runnable = [item for item in job.plan.components if item.missing_dependency is None]
     blocked = [item for item in job.plan.components if item.missing_dependency is not None]
-    with _open_media(job, runnable, observer) as media:
-        outcomes = _start_components(job, runnable, media)
+    threads: list[threading.Thread] = []
+    with _ended(threads), _open_media(job, runnable, observer) as media:
+        outcomes = _start_components(job, runnable, media, threads)
         media.wait_until_decoded()
         transaction = _open_transaction(job, backend)
         committer = _Committer(job, transaction, observer)
@@ -155,17 +160,33 @@ def _open_media(
         raise
 
 
+@contextmanager
+def _ended(threads: list[threading.Thread]) -> Iterator[None]:
+    """Wait for the components' threads, on failure for a moment: they stop at their next frame."""
+    try:
+        yield
+    finally:
+        deadline = time.monotonic() + _LAST_WAIT_SEC
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+
 def _start_components(
-    job: Job, runnable: list[PlannedComponent], media: MediaPass
+    job: Job,
+    runnable: list[PlannedComponent],
+    media: MediaPass,
+    threads: list[threading.Thread],
 ) -> queue.SimpleQueue[_Outcome]:
     outcomes: queue.SimpleQueue[_Outcome] = queue.SimpleQueue()
     for item in runnable:
-        threading.Thread(
+        thread = threading.Thread(
             target=_run_component,
             args=(item, job, media, outcomes),
             name=item.component.name,
             daemon=True,
-        ).start()
+        )
+        threads.append(thread)
+        thread.start()
     return outcomes
 
 

@@ -60,7 +60,7 @@ class TextTowers:
 
     def __init__(self) -> None:
         """Start with none."""
-        self._known: dict[tuple[str, str, Execution], _Known] = {}
+        self._known: dict[tuple[str, str, str, str, Execution], _Known] = {}
         self._lock = threading.Lock()
 
     def embed(self, weights: Weights, texts: Sequence[str], execution: Execution) -> EmbeddedTexts:
@@ -72,7 +72,8 @@ class TextTowers:
             ComponentFailedError: The network gave no usable vector.
         """
         digests = weights.digests
-        key = (digests[TEXT_FILE], digests[TOKENIZER_FILE], execution)
+        files = (digests[TEXT_FILE], digests[TOKENIZER_FILE])
+        key = (weights.name, weights.version, *files, execution)
         with self._lock:
             known = self._known.get(key)
             wanted = [text for text in texts if known is None or text not in known.vectors]
