@@ -16,6 +16,7 @@ import numpy as np
 from filmcan.components.network_form import FLOATS, INT64S, get_tensor, open_network
 from filmcan.components.unit_vectors import scale_to_unit
 from filmcan.components.visual.core_clip.tokens import PromptTokenizer
+from filmcan.errors import InternalError
 from filmcan.models.onnx_network import NETWORKS
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ class TextTowers:
                     _embed(weights, network, wanted, known)
                 finally:
                     NETWORKS.close(weights, TEXT_FILE, execution)
-            assert known is not None  # noqa: S101 - for mypy: without texts there is no call
+            if known is None:
+                raise InternalError("the text tower was called without a text", where=weights.name)
             notes = tuple(
                 f"The prompt {text[:40]!r}... is longer than the text tower takes; it was cut."
                 for text in texts
