@@ -263,10 +263,13 @@ def run_all(mutants: list[Mutant], plan: dict[str, object], jobs: int) -> Iterat
                     return
                 outcomes.put(shop.try_mutant(mutant))
 
-    for _ in range(jobs):
-        threading.Thread(target=work, daemon=True).start()
+    workers = [threading.Thread(target=work, daemon=True) for _ in range(jobs)]
+    for worker in workers:
+        worker.start()
     for _ in mutants:
         yield outcomes.get()
+    for worker in workers:
+        worker.join()  # each removes its copy
 
 
 def main() -> int:

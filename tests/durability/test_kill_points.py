@@ -1,7 +1,7 @@
 """P1, P2, P5, P7 (threats.md T1): the real writer, killed or refused at each of its system calls.
 
-`FILMCAN_TEST_SWEEP=full` tries every call with every error; by default every
-second kill and a sample.
+`FILMCAN_TEST_SWEEP=full` tries every call with every error; by default every second kill and a
+sample of the errors.
 """
 
 from __future__ import annotations

@@ -65,7 +65,8 @@ class StagedFile(Protocol):
         Publishing a path again replaces the file whole; readers that hold the old one keep it.
 
         Raises:
-            StoreUnavailableError: The store refused; nothing is visible under `path`.
+            StoreUnavailableError: The store refused. Nothing is visible under `path`, or the file
+                whole, when only the last flush failed.
         """
         ...
 
@@ -144,7 +145,8 @@ class Backend(Protocol):
 
         Raises:
             ConflictError: The file changed meanwhile; nothing was written.
-            StoreUnavailableError: The store refused; the old bytes still read.
+            StoreUnavailableError: The store refused. The old bytes still read, or the new ones
+                whole, when only the last flush failed.
         """
         ...
 
