@@ -8,6 +8,8 @@ LOCK := $(BIN)/python -m piptools compile --quiet --generate-hashes --allow-unsa
 	--no-emit-find-links --no-emit-trusted-host --no-emit-options --annotation-style=line
 # What the demo and the tests run besides the bare package: everything weights are there for.
 EXTRAS := --extra=models --extra=text --extra=ocr
+# What the tests need besides.
+TEST_EXTRAS := --extra=asr --extra=export --extra=postgres --extra=ray --extra=s3 --extra=serve --extra=dev
 
 # Stamps: an environment is made anew only when its lock or the project's metadata changes.
 BASE := $(VENV)/.base
@@ -84,7 +86,7 @@ cover: $(DEV) ## branch coverage; complete for errors, contract, npz and store
 
 lock: $(DEV) ## write requirements/*.lock anew; UPGRADE=--upgrade takes newer versions
 	$(LOCK) $(UPGRADE) $(EXTRAS) --output-file=requirements/base.lock pyproject.toml
-	$(LOCK) $(UPGRADE) $(EXTRAS) --extra=dev --constraint=requirements/base.lock \
+	$(LOCK) $(UPGRADE) $(EXTRAS) $(TEST_EXTRAS) --constraint=requirements/base.lock \
 		--output-file=requirements/dev.lock pyproject.toml
 
 clean: ## remove .venv, caches and the demo's store
@@ -97,12 +99,12 @@ clean: ## remove .venv, caches and the demo's store
 $(BASE): requirements/base.lock pyproject.toml tools/make_venv
 	@tools/make_venv $(VENV)
 	@echo 'Installing into $(VENV); the first time this takes about a minute.'
-	$(PIP) install --require-hashes --requirement requirements/base.lock
+	$(PIP) install --require-hashes --no-deps --requirement requirements/base.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(DEV): requirements/dev.lock $(BASE)
-	$(PIP) install --require-hashes --requirement requirements/dev.lock
+	$(PIP) install --require-hashes --no-deps --requirement requirements/dev.lock
 	@touch $@
 
 # References for `make parity`. Where the index offers torch with CUDA first, PIP_EXTRA_INDEX_URL can
@@ -117,7 +119,7 @@ $(PARITY)/.made: pyproject.toml tools/make_venv
 $(BENCH)/.made: bench/requirements.txt requirements/base.lock pyproject.toml tools/make_venv
 	@tools/make_venv $(BENCH)
 	@$(BENCH)/bin/python -m pip --disable-pip-version-check --no-input --quiet --quiet \
-		install --require-hashes --requirement requirements/base.lock
+		install --require-hashes --no-deps --requirement requirements/base.lock
 	@$(BENCH)/bin/python -m pip --disable-pip-version-check --no-input --quiet --quiet \
 		install --no-deps --no-build-isolation --editable .
 	@$(BENCH)/bin/python -m pip --disable-pip-version-check --no-input --quiet --quiet \
