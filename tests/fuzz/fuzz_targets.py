@@ -175,6 +175,51 @@ def _parse_header(data: bytes, size: int) -> NpyHeader | None:
     return header
 
 
+def _reshape_header(data: bytes, size: int, mutate: Mutate, chance: random.Random) -> bytes:
+    """Change the text and count its length again, spell the entries anew, or change any byte."""
+    kind = chance.random()
+    if kind < 0.3:
+        return mutate(data, size)
+    text = _spell_header(chance) if kind < 0.6 else mutate(data[10:], size - 12).decode("latin1")
+    return make_raw_npy(text.encode("latin1")[: size - 12], major=chance.choice((1, 2, 3)))
+
+
+def _spell_header(chance: random.Random) -> str:
+    """Return three entries in some order, as Python could write them, or nearly."""
+
+    def blank() -> str:
+        return "".join(chance.choices(("", " ", "\t", "\n", "\r", "\f", "#\n"), _BLANKS, k=2))
+
+    def quote(text: str) -> str:
+        mark = chance.choice("'\"")
+        return f"{mark}{text}{mark}"
+
+    axes = "".join(chance.choice(("1,", "2", " ", ",", "0,", "1,", "03,", "\n")) for _ in range(3))
+    values = {
+        "descr": quote(chance.choice(("<f4", ">U2", "|b1", "<c8", "<i8", "f4", "<m8[2s]"))),
+        "fortran_order": chance.choice(("True", "False", "True", "False", "None")),
+        "shape": chance.choice(("()", "(3,)", "(2, 2)", "(1)", f"({axes})", f"({axes})")),
+    }
+    entries = [
+        blank() + quote(key) + blank() + ":" + blank() + values[key] + blank()
+        for key in chance.sample(sorted(values), 3)
+    ]
+    closing = chance.choice(("", "", ",", ",,"))
+    return (
+        chance.choice(("", "", "", " "))
+        + "{"
+        + ",".join(entries)
+        + closing
+        + blank()
+        + "}"
+        + blank()
+        + blank()
+    )
+
+
+_BLANKS = (30, 10, 2, 2, 2, 0.1, 0.1)
+
+
 def _seed_headers() -> Iterator[bytes]:
     for text in ("<f4", "<M8[25ns]", "|S5", ">U3", "|b1", "<c16", "|O", ">i8"):
         for shape in ((), (0,), (3,), (2, 1, 2)):
@@ -352,7 +397,7 @@ TARGETS = {
     target.name: target
     for target in (
         Target("pickle", _seed_pickles, _run_pickle, _reshape_bytes, 8_192),
-        Target("header", _seed_headers, _run_header, _reshape_bytes, 2_048),
+        Target("header", _seed_headers, _run_header, _reshape_header, 2_048),
         Target("npz", _npz_files, _run_npz, _reshape_npz, 16_384),
         Target("manifest", _seed_manifests, _run_manifest, _reshape_bytes, 8_192),
     )

@@ -8,12 +8,13 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import fuzz_targets
 import numpy as np
 import pytest
+import run_fuzz
 from fuzz_guard import Forbidden, OverBar, guarded
 from fuzz_targets import TARGETS, DisagreementError
 
@@ -22,7 +23,6 @@ from filmcan.testing.made_npz import make_npy, make_raw_npy
 
 _HERE = Path(__file__).resolve().parent
 _FINDS = sorted(_HERE.glob("finds/*/*"))
-_NAMES = ("pickle", "header", "npz", "manifest")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -32,10 +32,10 @@ def _referee() -> Iterator[None]:
 
 
 def test_every_target_is_known_to_the_script() -> None:
-    assert tuple(TARGETS) == _NAMES
+    assert tuple(TARGETS) == run_fuzz.FUZZ_TARGETS
 
 
-@pytest.mark.parametrize("name", _NAMES)
+@pytest.mark.parametrize("name", run_fuzz.FUZZ_TARGETS)
 def test_t5_every_seed_is_read_as_numpy_reads_it_or_refused_typed(name: str) -> None:
     verdicts = [TARGETS[name].run(seed) for seed in TARGETS[name].seeds()]
     assert any(verdicts), "some seed is accepted"
@@ -53,7 +53,7 @@ def test_no_find_waits_for_a_name_and_an_answer() -> None:
     ] == []
 
 
-@pytest.mark.parametrize("name", _NAMES)
+@pytest.mark.parametrize("name", run_fuzz.FUZZ_TARGETS)
 def test_a_reshaped_seed_passes_too(name: str) -> None:
     """Atheris' mutator is stood in for by one that changes a byte."""
 
@@ -121,3 +121,81 @@ def test_a_manifest_that_loses_a_field_is_a_find(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(fuzz_targets, "parse_manifest", lambda _data: forgetful)
     with pytest.raises(DisagreementError, match="lost on rewriting: /run/unknown"):
         TARGETS["manifest"].run(data)
+
+
+# --- the script ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., list[str]]:
+    """Stand in for the children: each run of the fuzzer leaves an input; a replay passes or not."""
+
+    def script(*, stops: int, replay_code: int, leaves: bool = True) -> list[str]:
+        said: list[str] = []
+
+        def start(_name: str, *options: str) -> subprocess.CompletedProcess[str]:
+            said.append(options[0])
+            code = replay_code
+            if options[0] == "--child":
+                code = int(said.count("--child") <= stops)
+                if code and leaves:
+                    (tmp_path / "header" / f"crash-{len(said)}").write_bytes(b"\x93")
+            return subprocess.CompletedProcess(options, code, "the fuzzer", f"Traceback {code}")
+
+        monkeypatch.setattr(run_fuzz, "_start", start)
+        return said
+
+    monkeypatch.setattr(run_fuzz, "FINDS", tmp_path)
+    return script
+
+
+def _hold(tmp_path: Path) -> bool:
+    return run_fuzz._hold("header", tmp_path / "corpus", 60.0)
+
+
+def test_what_fails_again_is_a_find_with_its_traceback(
+    scripted: Callable[..., list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = scripted(stops=1, replay_code=70)
+    assert not _hold(tmp_path)
+    assert said == ["--child", "--replay"]
+    printed = capsys.readouterr().out
+    assert "FIND" in printed
+    assert "base64: kw==" in printed
+    assert "Traceback 70" in printed
+    assert [path.name for path in (tmp_path / "header").iterdir()] == ["crash-1"]
+
+
+def test_what_passes_in_a_fresh_process_is_no_find(
+    scripted: Callable[..., list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = scripted(stops=1, replay_code=0)
+    assert _hold(tmp_path)
+    assert said == ["--child", "--replay", "--child"]
+    assert "not a find" in capsys.readouterr().out
+    assert not list((tmp_path / "header").iterdir())
+
+
+def test_a_target_that_is_stopped_again_and_again_fails(
+    scripted: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    """What many inputs do together, a leak above all, no single input shows."""
+    scripted(stops=9, replay_code=0)
+    assert not _hold(tmp_path)
+
+
+def test_a_target_that_ends_outside_of_any_input_fails(
+    scripted: Callable[..., list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scripted(stops=1, replay_code=0, leaves=False)
+    assert not _hold(tmp_path)
+    assert "Traceback 1" in capsys.readouterr().out
+
+
+def test_an_input_is_tried_in_a_process_of_its_own(tmp_path: Path) -> None:
+    refused, accepted = tmp_path / "a", tmp_path / "b"
+    refused.write_bytes(b"\x93NUMPY")
+    accepted.write_bytes(make_npy(np.arange(3, dtype="<i4")))
+    assert "refused" in run_fuzz._start("header", "--replay", str(refused)).stdout
+    assert "accepted" in run_fuzz._start("header", "--replay", str(accepted)).stdout
+    assert "FileNotFoundError" in run_fuzz._start("header", "--replay", str(tmp_path / "c")).stderr

@@ -33,7 +33,7 @@ _HEADER_ALIGNMENT = 64
 _MAX_BYTES = 1 << 62
 _NUMPY_FORM = re.compile(
     r"\{'descr': '([^'\\]{1,40})', 'fortran_order': (True|False), "
-    r"'shape': \(([0-9, ]*)\), ?\}[ \n]*"
+    r"'shape': \(([0-9, ]*)\), ?\} *\n*"
 )
 _S = r"[ \t\r\n]*"
 """The blanks of Python source; `\\s` would take control characters, which numpy refuses."""
@@ -42,7 +42,9 @@ _ENTRY = re.compile(
     rf"{_S}(['\"])(descr|fortran_order|shape)\1{_S}:{_S}"
     rf"(?:(['\"])([^'\"\\]{{1,40}})\3|(True|False)|\(([0-9, \t\r\n]*)\)){_S}(,|(?=\}}))"
 )
-_CLOSE = re.compile(rf"{_S}\}}{_S}")
+_CLOSE = re.compile(rf"{_S}\}}[ \t]*\n*")
+"""Blanks on a line below the entries are an indent, which numpy refuses."""
+
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
