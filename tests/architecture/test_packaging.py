@@ -8,6 +8,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 EXTRAS = [
     "all", "asr", "dev", "export", "models", "ocr", "parity", "postgres", "ray", "s3", "serve",
@@ -70,7 +72,7 @@ def _locked(path: Path) -> dict[str, str]:
 
 
 def _name(requirement: str) -> str:
-    return re.split(r"[\[<>=!~; ]", requirement)[0].lower().replace("_", "-")
+    return canonicalize_name(Requirement(requirement).name)
 
 
 def test_the_locks_cover_what_the_project_asks_for_and_agree(
@@ -84,8 +86,7 @@ def test_the_locks_cover_what_the_project_asks_for_and_agree(
     assert {_name(requirement) for requirement in asked} <= set(base), "run `make lock`"
     assert base.items() <= dev.items(), "run `make lock`"
     for requirement in extras["dev"]:
-        name, _, version = requirement.partition("==")
-        assert dev[_name(name)] == version, "run `make lock`"
+        assert dev[_name(requirement)] in Requirement(requirement).specifier, "run `make lock`"
 
 
 @pytest.mark.parametrize("lock", ["base.lock", "dev.lock"])
