@@ -3,6 +3,7 @@
     make bench                    everything
     make bench ARGS=storage       the artifacts alone
     make bench ARGS=run           whole runs alone
+    make bench ARGS=fsck          the check of a large store alone; takes 2 GB of disk
 
 A ratio is how many times faster filmcan is, both sides measured in this process on this machine:
 times drift from day to day, ratios hold. The goals are the figures of docs/design.md.
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from fsck import measure_fsck
 from storage import measure_storage
 
 import filmcan
@@ -96,7 +98,7 @@ def measure_run(folder: Path) -> None:
 
 def main() -> None:
     """Measure what the arguments name, or everything."""
-    groups = {"storage": measure_storage, "run": measure_run}
+    groups = {"storage": measure_storage, "run": measure_run, "fsck": measure_fsck}
     chosen = sys.argv[1:] or list(groups)
     if unknown := sorted(set(chosen) - set(groups)):
         raise SystemExit(f"unknown: {', '.join(unknown)}; there are {', '.join(groups)}")
