@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import regex
@@ -218,16 +219,26 @@ def count_sentences(running: str, *, newline_ends: bool) -> int:
     """
     count = 0
     start = 0
+    for stop, end in find_sentence_ends(running, newline_ends=newline_ends):
+        if _CONTENT.search(running, start, stop):
+            count += 1
+        start = end
+    return count + (_CONTENT.search(running, start) is not None)
+
+
+def find_sentence_ends(running: str, *, newline_ends: bool) -> Iterator[tuple[int, int]]:
+    """Yield where sentences end by the rules of `count_sentences`.
+
+    Yields:
+        (start, end) of the marks that end a sentence, in order; the last sentence may have none.
+    """
     for match in _SENTENCE_END.finditer(running):
         if match[0][0] == "\n":
             if not newline_ends:
                 continue
         elif match[0] == "." and _is_abbreviation(running, match.start()):
             continue
-        if _CONTENT.search(running, start, match.start()):
-            count += 1
-        start = match.end()
-    return count + (_CONTENT.search(running, start) is not None)
+        yield match.span()
 
 
 def _is_abbreviation(running: str, place: int) -> bool:
