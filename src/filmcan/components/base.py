@@ -59,7 +59,7 @@ class Inputs:
     Attributes:
         probe: What the source is: container, streams, duration.
         frames: Sampled frames, in time order, when `frame_request` asked and the source has a
-            video stream.
+            video stream that decodes.
         sound: Blocks of sound, in time order, when `sound_request` asked and the source has an
             audio stream that decodes.
         text: Document, side-cars and subtitles, for components of kind text.
@@ -83,12 +83,15 @@ class Component(ABC):
         kind: `core`, `module`, `audio` or `text`.
         schema_version: The machine schema its artifacts satisfy.
         producer_version: Changes whenever the numbers may change.
+        needs_media: False for a component that also runs on a source without the frames or the
+            sound it asked for; it is then given None in their place.
     """
 
     name: ClassVar[str]
     kind: ClassVar[Kind]
     schema_version: ClassVar[str]
     producer_version: ClassVar[str]
+    needs_media: ClassVar[bool] = True
 
     def __init__(self, parameters: Parameters) -> None:
         """Check the parameters.
@@ -112,6 +115,14 @@ class Component(ABC):
 
         The sentence ends with the exact command that would provide what is missing. The run
         then records `empty: dependency_missing` without decoding anything for this component.
+        """
+        return None
+
+    def find_missing_option(self) -> str | None:
+        """Return None when all of the component can run, else the sentence for the error.
+
+        Asked when the profile requires the component: then nothing that it has switched on may be
+        absent, though it could go on without (C6.6, the embedder's weights).
         """
         return None
 

@@ -29,17 +29,20 @@ FLOATS = "tensor(float)"
 INT64S = "tensor(int64)"
 """Element types as onnxruntime names them."""
 
-_DISTRIBUTIONS = {"PIL": "Pillow"}
+_DISTRIBUTIONS = {"PIL": "Pillow", "faster_whisper": "faster-whisper"}
 """Names of packages that differ from what is imported."""
 
 
-def find_missing_part(model: str, files: Sequence[str], *modules: str) -> str | None:
+def find_missing_part(
+    model: str, files: Sequence[str], *modules: str, extra: str = MODELS_EXTRA
+) -> str | None:
     """Return None when a network can run, else the sentence that ends with the command.
 
     Args:
         model: Name of the asset, from the profile.
         files: The files that are needed of it.
         modules: What must be importable, onnxruntime apart.
+        extra: Which extra of filmcan brings them.
 
     Raises:
         NotFoundError: The catalog has no such asset.
@@ -56,7 +59,7 @@ def find_missing_part(model: str, files: Sequence[str], *modules: str) -> str | 
     for module in ("onnxruntime", *modules):
         if importlib.util.find_spec(module) is None:
             name = _DISTRIBUTIONS.get(module, module)
-            return f'{name} is not installed. Run: pip install "filmcan[{MODELS_EXTRA}]"'
+            return f'{name} is not installed. Run: pip install "filmcan[{extra}]"'
     return find_missing_weights(model)
 
 

@@ -88,12 +88,13 @@ class Transcript:
     Attributes:
         segments: In time order, or one segment without times for a plain text.
         origin: Which kind of source it came from.
-        language: As the side-car's name or the stream declares it, None when they do not.
+        language: As the side-car's name or the stream declares it, or as it was heard; None when
+            nothing says.
         encoding: How the bytes were decoded, None where that was never in question.
     """
 
     segments: tuple[Segment, ...]
-    origin: Literal["document", "sidecar", "subtitle_stream"]
+    origin: Literal["document", "sidecar", "subtitle_stream", "asr"]
     language: str | None = None
     encoding: str | None = None
 

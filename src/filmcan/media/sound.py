@@ -60,3 +60,7 @@ class SoundStream(Protocol):
     def is_empty(self) -> bool:
         """Block until the first samples or the end; True when nothing decoded at all."""
         ...
+
+    def close(self) -> None:
+        """Say that no more is wanted, so that nobody waits for this component to take it."""
+        ...

@@ -88,6 +88,10 @@ class SoundFeed:
         """Block until the first samples or the end; True when nothing decoded at all."""
         return self._opening.wait() is None
 
+    def close(self) -> None:
+        """Say that no more is wanted."""
+        self.channel.release()
+
 
 class SoundPass:
     """The decoding of one audio stream.

@@ -191,9 +191,11 @@ def _plan_component(profile: Profile, name: str) -> PlannedComponent:
         raise BadProfileError(
             error.message, where=f"components.{name}.{error.where}", hint=error.hint
         ) from error
-    return PlannedComponent(
-        component, _is_on(profile, name, "required"), component.find_missing_dependency()
-    )
+    is_required = _is_on(profile, name, "required")
+    missing = component.find_missing_dependency()
+    if missing is None and is_required:
+        missing = component.find_missing_option()
+    return PlannedComponent(component, is_required, missing)
 
 
 def _get_parameters(profile: Profile, name: str) -> dict[str, object]:

@@ -212,11 +212,15 @@ def _measure(item: PlannedComponent, job: Job, media: MediaPass) -> Result:
     if component.frame_request() is not None:
         frames = media.frames(component.name)
         if frames is None or frames.is_empty():
-            return Result("empty", empty_reason=VIDEO_MISSING)
+            frames = None
+            if component.needs_media:
+                return Result("empty", empty_reason=VIDEO_MISSING)
     if component.sound_request() is not None:
         sound = media.sound(component.name)
         if sound is None or sound.is_empty():
-            return Result("empty", empty_reason=AUDIO_MISSING)
+            sound = None
+            if component.needs_media:
+                return Result("empty", empty_reason=AUDIO_MISSING)
     text = job.text if component.kind == "text" else None
     return component.run(Inputs(job.probe, frames, sound, text, job.plan.seed, job.plan.execution))
 

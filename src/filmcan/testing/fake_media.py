@@ -74,6 +74,9 @@ class FakeSound:
         """Say whether the array has no sample."""
         return self._samples.size == 0
 
+    def close(self) -> None:
+        """Take note of nothing: the array stays."""
+
 
 def read_sound(file: Path, *, rate_hz: int | None = None, mono: bool = False) -> FakeSound:
     """Return the best audio stream of a file, decoded by PyAV alone: all of it, from time 0 on."""

@@ -1,29 +1,47 @@
-"""The text_processor component: all text around a video, measured without any network.
+"""The text_processor component: all text around a video, and in it, measured source by source.
 
-What is there is measured source by source; what is not there has its mask false, its reason
-given and NaN in every feature (C6). No embedder runs yet: `embeddings_empty_reason` says so, and
-the schema already has the keys. No word of the text is kept unless `retain_raw_text` asks for it.
+What is there is measured; what is not there has its mask false, its reason given and NaN in every
+feature (C6). Embeddings come on top where an embedder can run; text in the picture and speech are
+looked for where the profile says so. No word of the text is kept unless `retain_raw_text` asks.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import regex
 
 from filmcan.components.base import Component, Inputs, Parameters, Result
-from filmcan.components.parameters import get_bool, get_float, get_int
+from filmcan.components.parameters import get_bool, get_float, get_int, get_text
+from filmcan.components.text.text_processor.attempts import (
+    Attempt,
+    OcrRules,
+    SpeechRules,
+    listen_for_speech,
+    look_for_text,
+    open_embedder,
+)
 from filmcan.components.text.text_processor.comments import COMMENT_NAMES, measure_comments
+from filmcan.components.text.text_processor.embedder import find_missing_embedder
+from filmcan.components.text.text_processor.embeddings import (
+    COSINE_NAMES,
+    EmbeddingRules,
+    embed_sources,
+)
 from filmcan.components.text.text_processor.language import get_detector_version
 from filmcan.components.text.text_processor.measures import BASIC_NAMES, FULL_NAMES, measure_text
+from filmcan.components.text.text_processor.ocr import find_missing_ocr
 from filmcan.components.text.text_processor.overlap import (
     OVERLAP_NAMES,
     find_stems,
     measure_overlap,
 )
+from filmcan.components.text.text_processor.seen_text import SeenText
 from filmcan.components.text.text_processor.sources import (
     ABSENT_REASONS,
     SOURCES,
@@ -32,25 +50,23 @@ from filmcan.components.text.text_processor.sources import (
     has_text,
     read_sources,
 )
+from filmcan.components.text.text_processor.speech import REQUEST, find_missing_speech
 from filmcan.components.text.text_processor.tags import TAG_NAMES, measure_tags
 from filmcan.components.text.text_processor.tokens import build_tokens, clean_text
 from filmcan.components.text.text_processor.transcript import (
     TRANSCRIPT_NAMES,
     measure_transcript,
 )
-from filmcan.contract.missing import DEPENDENCY_MISSING, NO_TEXT, build_feature_names
+from filmcan.contract.missing import NO_TEXT, build_feature_names
 from filmcan.media.document import TextSources
+from filmcan.media.frames import FrameRequest, FrameView
 
 if TYPE_CHECKING:
     from filmcan.contract.schema import Kind
+    from filmcan.media.sound import SoundRequest
 
 RULES_VERSION = "1"
 """Changes with any rule of counting; stands in the payload."""
-
-EMBEDDINGS_NOTE = (
-    "Text embeddings are missing: this version of filmcan has no text embedder. Install a later "
-    "one (pip install --upgrade 'filmcan[text]') and run again."
-)
 
 FEATURE_NAMES = (
     *(f"title_{name}" for name in BASIC_NAMES),
@@ -62,17 +78,19 @@ FEATURE_NAMES = (
     *(f"transcript_{name}" for name in FULL_NAMES),
     *(f"ocr_{name}" for name in FULL_NAMES),
     *OVERLAP_NAMES,
+    *COSINE_NAMES,
 )
 """All features, in the order of the schema."""
 
 
 class TextProcessor(Component):
-    """Measures title, description, tags, comments and transcript."""
+    """Measures title, description, tags, comments, transcript and text in the picture."""
 
     name: ClassVar[str] = "text_processor"
     kind: ClassVar[Kind] = "text"
     schema_version: ClassVar[str] = "text_npz_v1"
-    producer_version: ClassVar[str] = "1.0.0"
+    producer_version: ClassVar[str] = "1.1.0"
+    needs_media: ClassVar[bool] = False
 
     def __init__(self, parameters: Parameters) -> None:
         """Check the parameters.
@@ -84,32 +102,95 @@ class TextProcessor(Component):
         self._retain_raw_text = get_bool(parameters, "retain_raw_text")
         self._max_chars = get_int(parameters, "max_source_chars", low=1000, high=100_000_000)
         self._min_confidence = get_float(parameters, "min_language_confidence", low=0.0, high=1.0)
+        self._embedding = EmbeddingRules(
+            model=get_text(parameters, "embedder"),
+            max_tokens=get_int(parameters, "embedder_max_tokens", low=16, high=8192),
+            chunk_sec=get_float(parameters, "chunk_sec", low=1.0, high=3600.0),
+            max_chunks=get_int(parameters, "max_chunks", low=1, high=100_000),
+        )
+        self._ocr = OcrRules(
+            enabled=get_bool(parameters, "ocr"),
+            every=get_int(parameters, "ocr_every", low=1, high=100_000),
+            max_width=get_int(parameters, "ocr_max_width", low=32, high=8192),
+            min_score=get_float(parameters, "ocr_min_score", low=0.0, high=1.0),
+        )
+        self._speech = SpeechRules(
+            enabled=get_bool(parameters, "asr"), model=get_text(parameters, "asr_model")
+        )
+
+    def find_missing_dependency(self) -> str | None:
+        """Return None: what is missing is told source by source, in the artifact.
+
+        Raises:
+            NotFoundError: The profile names an asset that the catalog does not have.
+            BadProfileError: It names one of another kind.
+        """
+        self.find_missing_option()
+
+    def find_missing_option(self) -> str | None:
+        """Name what is missing of embedder, OCR and ASR, as far as they are switched on."""
+        return (
+            (find_missing_embedder(self._embedding.model) if self._embedding.enabled else None)
+            or (find_missing_ocr() if self._ocr.enabled else None)
+            or (find_missing_speech(self._speech.model) if self._speech.enabled else None)
+        )
+
+    def frame_request(self) -> FrameRequest | None:
+        """Ask for pictures where text is looked for in them, and can be."""
+        if not self._ocr.enabled or find_missing_ocr() is not None:
+            return None
+        view = FrameView(pixels="rgb", max_width=self._ocr.max_width)
+        return FrameRequest(view, every=self._ocr.every)
+
+    def sound_request(self) -> SoundRequest | None:
+        """Ask for sound where speech is to be recognised, and can be."""
+        if not self._speech.enabled or find_missing_speech(self._speech.model) is not None:
+            return None
+        return REQUEST
 
     def run(self, inputs: Inputs) -> Result:
         """Measure the text of one video."""
-        text = inputs.text or TextSources()
-        sources = read_sources(text, self._max_chars, self._min_confidence)
+        seen = look_for_text(inputs, self._ocr)
+        heard = listen_for_speech(inputs, self._speech)
+        text = replace(inputs.text or TextSources(), transcript=heard.found)
+        sources = read_sources(text, _get_lines(seen), self._max_chars, self._min_confidence)
+        reasons = {"ocr": seen.reason, "transcript": heard.reason}
+        used = (*seen.used, *heard.used)
+        notes = (*text.notes, *seen.notes, *heard.notes)
+        sights = {} if seen.found is None else seen.found.build()
         if not has_text(sources):
-            return Result(
-                status="empty",
-                arrays=_build_empty_arrays(),
-                empty_reason=NO_TEXT,
-                notes=text.notes,
-            )
+            arrays = _build_empty_arrays(reasons) | sights
+            return Result("empty", arrays, NO_TEXT, models_used=used, notes=notes)
         values = dict.fromkeys(FEATURE_NAMES, math.nan)
         comment_languages = self._measure(text, sources, inputs.probe.duration_sec, values)
-        arrays = _build_state_arrays(sources)
-        arrays["embeddings_empty_reason"] = np.array(DEPENDENCY_MISSING)
+        origin = "" if text.transcript is None else text.transcript.origin
+        arrays = _build_state_arrays(sources, reasons, origin) | sights
         arrays["payload"] = _wrap(self._build_payload(text, sources, comment_languages))
         if self._retain_raw_text:
-            arrays["raw_text"] = _wrap(_build_raw_text(text))
+            arrays["raw_text"] = _wrap(_build_raw_text(text, seen.found))
+        embedder = open_embedder(self._embedding, inputs.execution)
+        arrays["embeddings_empty_reason"] = np.array(embedder.reason)
+        notes = (*notes, *self._tell_cuts(sources), *embedder.notes)
+        if embedder.found is not None:
+            embedded = embed_sources(text, sources, embedder.found, self._embedding)
+            arrays |= embedded.arrays
+            values |= embedded.features
+            notes = (*notes, *embedded.notes)
         arrays["feature_values"] = np.array([values[name] for name in FEATURE_NAMES], np.float32)
-        cut = [
+        return Result(
+            "ok",
+            arrays,
+            models_used=(*used, *embedder.used),
+            device_used=embedder.used[0].device if embedder.used else "cpu",
+            notes=notes,
+        )
+
+    def _tell_cuts(self, sources: dict[str, SourceText]) -> list[str]:
+        return [
             f"{source}: only the first {self._max_chars} characters were measured."
             for source, found in sources.items()
             if found.is_cut
         ]
-        return Result("ok", arrays, notes=(*text.notes, *cut, EMBEDDINGS_NOTE))
 
     def _measure(
         self,
@@ -118,7 +199,7 @@ class TextProcessor(Component):
         duration_sec: float | None,
         values: dict[str, float],
     ) -> Counter[str]:
-        """Fill in the features of all sources that are there; return the comments' languages."""
+        """Fill in what is counted of all sources that are there; return the comments' languages."""
         for source, found in sources.items():
             measured = measure_text(
                 found.tokens, found.language, newline_ends=source != "transcript"
@@ -180,16 +261,33 @@ def _put(values: dict[str, float], source: str, measured: dict[str, float]) -> N
             values[key] = value
 
 
-def _build_state_arrays(sources: dict[str, SourceText]) -> dict[str, np.ndarray]:
-    """Return masks, reasons and languages of all sources, and the embedding that is not there."""
+def _get_lines(seen: Attempt[SeenText]) -> list[str] | None:
+    """Return the lines seen in the picture, None when there are none."""
+    if seen.found is None or not seen.found.lines:
+        return None
+    return [line.best.text for line in seen.found.lines]
+
+
+def _build_state_arrays(
+    sources: Mapping[str, SourceText], reasons: Mapping[str, str], origin: str = ""
+) -> dict[str, np.ndarray]:
+    """Return masks, reasons and languages of all sources, and the embedding that is not there.
+
+    Args:
+        sources: Those that are there.
+        reasons: Why sources that were looked for are not there, where that is known.
+        origin: Where the transcript came from.
+    """
     arrays: dict[str, np.ndarray] = {}
     for source in SOURCES:
         found = sources.get(source)
         language = None if found is None else found.language
         arrays[f"{source}_present"] = np.array(found is not None)
-        arrays[f"{source}_empty_reason"] = np.array("" if found else ABSENT_REASONS[source])
+        reason = reasons.get(source) or ABSENT_REASONS[source]
+        arrays[f"{source}_empty_reason"] = np.array("" if found else reason)
         arrays[f"{source}_language"] = np.array("" if language is None else language.code)
         arrays[f"{source}_language_present"] = np.array(language is not None)
+    arrays["transcript_origin"] = np.array(origin)
     arrays["primary_embedding"] = np.empty(0, np.float32)
     arrays["primary_embedding_present"] = np.array(False)  # noqa: FBT003 - a 0-d array
     arrays["primary_embedding_source"] = np.array("")
@@ -197,15 +295,15 @@ def _build_state_arrays(sources: dict[str, SourceText]) -> dict[str, np.ndarray]
     return arrays
 
 
-def _build_empty_arrays() -> dict[str, np.ndarray]:
-    arrays = _build_state_arrays({})
+def _build_empty_arrays(reasons: Mapping[str, str]) -> dict[str, np.ndarray]:
+    arrays = _build_state_arrays({}, reasons)
     arrays["embeddings_empty_reason"] = np.array(NO_TEXT)
     arrays["payload"] = _wrap({"rules_version": RULES_VERSION, "sources": {}})
     arrays["feature_values"] = np.full(len(FEATURE_NAMES), np.nan, np.float32)
     return arrays
 
 
-def _build_raw_text(text: TextSources) -> dict[str, object]:
+def _build_raw_text(text: TextSources, seen: SeenText | None) -> dict[str, object]:
     """Return the text itself, as the schema's `raw_text` describes it."""
     return {
         "title": text.title,
@@ -222,6 +320,12 @@ def _build_raw_text(text: TextSources) -> dict[str, object]:
         else [
             {"start_sec": item.start_sec, "end_sec": item.end_sec, "text": item.text}
             for item in text.transcript.segments
+        ],
+        "ocr": None
+        if seen is None
+        else [
+            {"start_sec": line.start_sec, "end_sec": line.end_sec, "text": line.best.text}
+            for line in seen.lines
         ],
     }
 

@@ -61,9 +61,9 @@ def find_missing_embedder(model: str) -> str | None:
     """
     known = {file.path for file in load_catalog().get(model).files}
     if GRAPH_FILE in known:
-        return find_missing_part(model, (GRAPH_FILE, TOKENIZER_FILE), "tokenizers")
+        return find_missing_part(model, (GRAPH_FILE, TOKENIZER_FILE), "tokenizers", extra="text")
     files = (TENSORS_FILE, CONFIG_FILE, TOKENIZER_FILE)
-    return find_missing_part(model, files, "onnx", "tokenizers")
+    return find_missing_part(model, files, "onnx", "tokenizers", extra="text")
 
 
 class Embedder:

@@ -37,6 +37,8 @@ COSINE_NAMES = (
 )
 """Features of the embeddings, in the order of the schema."""
 
+NO_EMBEDDER = "none"
+
 PRIMARY = ("title", "description", "transcript", "ocr", "comments", "tags")
 """Whose vector stands for the video: the first of these that has one. A title is what an author
 says the video is about, in one sentence, which is what the embedders were trained on."""
@@ -44,15 +46,24 @@ says the video is about, in one sentence, which is what the embedders were train
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingRules:
-    """What is embedded of long sources.
+    """By what, and what of long sources, is embedded.
 
     Attributes:
+        model: Name of the asset; `none` switches embeddings off.
+        max_tokens: Longest input of the embedder, special tokens included.
         chunk_sec: A chunk of a timed transcript lasts no longer.
         max_chunks: Of each source; comments beyond it are left out evenly, other text at its end.
     """
 
+    model: str
+    max_tokens: int
     chunk_sec: float
     max_chunks: int
+
+    @property
+    def enabled(self) -> bool:
+        """Whether anything is embedded."""
+        return self.model != NO_EMBEDDER
 
 
 @dataclass(slots=True)

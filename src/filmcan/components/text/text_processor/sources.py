@@ -5,7 +5,7 @@ Says for each source whether it is there, and if not, why (C6.1, C6.6).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from filmcan.components.text.text_processor.language import Language, find_language
@@ -24,11 +24,16 @@ SOURCES = ("title", "description", "tags", "comments", "transcript", "ocr")
 COMMENTS_MISSING = "comments_missing_or_disabled"
 OCR_DISABLED = "ocr_disabled_by_policy"
 
+SPEECH_MISSING = "transcript_missing_for_source_whisper"
+"""Speech was to be recognised, and the package or its weights are not there."""
+
+EMBEDDER_DISABLED = "embedder_disabled_by_policy"
+
 ABSENT_REASONS = dict.fromkeys(SOURCES, NO_TEXT) | {
     "comments": COMMENTS_MISSING,
     "ocr": OCR_DISABLED,
 }
-"""Why a source is not there. OCR is off until a component for it exists."""
+"""Why a source is not there, unless it was looked for and something kept it from being found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +55,17 @@ class SourceText:
     is_cut: bool
 
 
-def read_sources(text: TextSources, max_chars: int, min_confidence: float) -> dict[str, SourceText]:
-    """Return the sources that are there, in the order of `SOURCES`."""
+def read_sources(
+    text: TextSources, seen: Sequence[str] | None, max_chars: int, min_confidence: float
+) -> dict[str, SourceText]:
+    """Return the sources that are there, in the order of `SOURCES`.
+
+    Args:
+        text: What comes with the video.
+        seen: Lines seen in the picture; None: none were looked for, or none found.
+        max_chars: Of each source, this much is read.
+        min_confidence: Below this a language is not known.
+    """
     parts: dict[str, Iterable[str] | None] = {
         "title": None if text.title is None else (text.title,),
         "description": None if text.description is None else (text.description,),
@@ -60,6 +74,7 @@ def read_sources(text: TextSources, max_chars: int, min_confidence: float) -> di
         "transcript": None
         if text.transcript is None
         else (item.text for item in text.transcript.segments),
+        "ocr": seen,
     }
     return {
         source: _read_source(found, max_chars, min_confidence)
