@@ -14,6 +14,8 @@ from filmcan.testing.fixture_networks import (
     CLAP,
     CLIP,
     MIDAS,
+    MINILM,
+    MINILM_ONNX,
     pull,
     write_catalog,
     write_fixture_models,
@@ -29,7 +31,7 @@ def _fixture_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(CATALOG_VARIABLE, str(write_fixture_models(folder)))
         patch.setenv(CACHE_VARIABLE, str(folder / "cache"))
-        pull((CLIP, MIDAS, CLAP))
+        pull((CLIP, MIDAS, CLAP, MINILM, MINILM_ONNX))
     return folder
 
 

@@ -11,12 +11,13 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from filmcan.models.catalog import load_catalog
 from filmcan.models.fetch import fetch
+from filmcan.testing.reference_bert import build_safetensors, make_bert
 
 if TYPE_CHECKING:
     from onnx import NodeProto, ValueInfoProto
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 CLIP = "fixture-clip"
 MIDAS = "fixture-midas"
 CLAP = "fixture-clap"
+MINILM = "fixture-minilm"
+MINILM_ONNX = "fixture-minilm-onnx"
 
 EMBEDDING_SIZE = 512
 START_ID, END_ID = 49406, 49407
@@ -31,6 +34,29 @@ START_ID, END_ID = 49406, 49407
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 DEPTH_GAIN = 1000.0
+
+WORDS = (
+    *("[PAD]", "[UNK]", "[CLS]", "[SEP]"),
+    *("the", "a", "rabbit", "meadow", "sleeps", "wakes", "up", "in", "and", "yawns", "film"),
+    *("open", "animation", "who", "sees", "it", "first", "second", "third", ".", "!", "?", ","),
+)
+"""What the made tokenizer knows."""
+
+BERT_CONFIG: dict[str, Any] = {
+    "model_type": "bert",
+    "hidden_act": "gelu",
+    "position_embedding_type": "absolute",
+    "vocab_size": len(WORDS),
+    "hidden_size": 24,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 3,
+    "intermediate_size": 40,
+    "max_position_embeddings": 300,
+    "layer_norm_eps": 1e-12,
+    "type_vocab_size": 2,
+}
+
+SENTENCE_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 _OPSET = 17
 _IR_VERSION = 8
@@ -52,6 +78,11 @@ def write_fixture_models(folder: Path) -> Path:
             },
             MIDAS: {"model-small.onnx": build_depth_network()},
             CLAP: {"audio_model.onnx": build_audio_tower()},
+            MINILM: build_sentence_embedder(),
+            MINILM_ONNX: {
+                "model.onnx": build_token_network(),
+                "tokenizer.json": build_word_tokenizer().encode(),
+            },
         },
     )
 
@@ -208,6 +239,83 @@ def build_audio_tower() -> bytes:
     )
 
 
+def build_sentence_embedder(**changes: object) -> dict[str, bytes]:
+    """MiniLM's three files: a random BERT of two layers over a vocabulary of a few words.
+
+    Args:
+        changes: Entries of `config.json` that differ.
+    """
+    config = {**BERT_CONFIG, **changes}
+    tensors = make_bert(
+        vocabulary=len(WORDS),
+        hidden=BERT_CONFIG["hidden_size"],
+        inner=BERT_CONFIG["intermediate_size"],
+        layers=BERT_CONFIG["num_hidden_layers"],
+        places=BERT_CONFIG["max_position_embeddings"],
+    )
+    return {
+        "model.safetensors": build_safetensors(tensors),
+        "config.json": json.dumps(config).encode(),
+        "tokenizer.json": build_word_tokenizer().encode(),
+    }
+
+
+def build_token_network(*, inputs: Sequence[str] = SENTENCE_INPUTS, size: int = 24) -> bytes:
+    """An exported sentence network: a random row for each token, the type's share added."""
+    from onnx import TensorProto, helper
+
+    nodes = [helper.make_node("Gather", ["table", inputs[0]], ["rows"])]
+    last = "rows"
+    for name in inputs[1:]:
+        nodes += [
+            helper.make_node("Cast", [name], [f"{name}_float"], to=TensorProto.FLOAT),
+            helper.make_node("Unsqueeze", [f"{name}_float", "last"], [f"{name}_wide"]),
+            helper.make_node("Add", [last, f"{name}_wide"], [f"{name}_added"]),
+        ]
+        last = f"{name}_added"
+    nodes.append(helper.make_node("Identity", [last], ["last_hidden_state"]))
+    return _build_model(
+        nodes,
+        [_describe(name, ["batch", "length"], "int64") for name in inputs],
+        _describe("last_hidden_state", ["batch", "length", size]),
+        {"table": build_mix(len(WORDS), 4)[:, :size].copy(), "last": np.array([2])},
+    )
+
+
+def build_word_tokenizer() -> str:
+    """Return the text of a `tokenizer.json` that knows `WORDS`, with MiniLM's unhelpful settings.
+
+    Like the real file it cuts at few tokens and pads every text to them.
+    """
+    document = {
+        "version": "1.0",
+        "truncation": {"direction": "Right", "max_length": 8, "strategy": "LongestFirst", "stride": 0},
+        "padding": {
+            "strategy": {"Fixed": 8},
+            "direction": "Right",
+            "pad_to_multiple_of": None,
+            "pad_id": WORDS.index("[PAD]"),
+            "pad_type_id": 0,
+            "pad_token": "[PAD]",
+        },
+        "added_tokens": [_describe_token(word, WORDS.index(word)) for word in WORDS[:4]],
+        "normalizer": {"type": "Lowercase"},
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "post_processor": {
+            "type": "BertProcessing",
+            "sep": ["[SEP]", WORDS.index("[SEP]")],
+            "cls": ["[CLS]", WORDS.index("[CLS]")],
+        },
+        "decoder": None,
+        "model": {
+            "type": "WordLevel",
+            "vocab": {word: place for place, word in enumerate(WORDS)},
+            "unk_token": "[UNK]",
+        },
+    }
+    return json.dumps(document)
+
+
 def build_mix(rows: int, seed: int) -> np.ndarray:
     """Return the random matrix of a fixture network: float32[rows, 512]."""
     return np.random.default_rng(seed).standard_normal((rows, EMBEDDING_SIZE), np.float32)
@@ -294,14 +402,15 @@ def _describe(name: str, shape: Sequence[int | str], kind: str = "float") -> Val
 
 def _build_model(
     nodes: Sequence[NodeProto],
-    taken: ValueInfoProto,
+    taken: ValueInfoProto | Sequence[ValueInfoProto],
     given: ValueInfoProto,
     constants: Mapping[str, np.ndarray],
 ) -> bytes:
     from onnx import checker, helper, numpy_helper
 
     weights = [numpy_helper.from_array(value, name) for name, value in constants.items()]
-    graph = helper.make_graph(list(nodes), "fixture", [taken], [given], initializer=weights)
+    inputs = list(taken) if isinstance(taken, Sequence) else [taken]
+    graph = helper.make_graph(list(nodes), "fixture", inputs, [given], initializer=weights)
     model = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION
     )
