@@ -1,0 +1,93 @@
+"""A stand-in for faster-whisper's model where its weights are not at hand.
+
+Every call is held to the signature of the real class, and what is returned are the library's own
+records, so that only the hearing itself is made up.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from faster_whisper import WhisperModel
+from faster_whisper.transcribe import Segment, TranscriptionInfo, TranscriptionOptions
+from faster_whisper.vad import VadOptions
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Say = Callable[["np.ndarray"], Sequence[tuple[float, float, str]]]
+"""A window of sound -> (start, end, text) of what is said in it, seconds into the window."""
+
+WHISPER = "fixture-whisper"
+WHISPER_FILES = {
+    "model.bin": b"not a network",
+    "config.json": b"{}",
+    "tokenizer.json": b"{}",
+    "vocabulary.txt": b"a\n",
+}
+
+
+class FakeWhisper:
+    """Stands in for `faster_whisper.WhisperModel`; a class of its own for each test.
+
+    Attributes:
+        say: What it hears.
+        language: What language it hears.
+        loads: Arguments of each load, by name.
+        calls: Arguments of each transcription, by name.
+    """
+
+    say: Say
+    language = "en"
+    loads: list[dict[str, Any]]
+    calls: list[dict[str, Any]]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - the real one's
+        """Load: the files must lie in the folder under their own names."""
+        bound = inspect.signature(WhisperModel.__init__).bind(self, *args, **kwargs).arguments
+        folder = Path(bound["model_size_or_path"])
+        for name, content in WHISPER_FILES.items():
+            assert (folder / name).read_bytes() == content
+        self.loads.append(bound)
+
+    def transcribe(
+        self,
+        *args: Any,  # noqa: ANN401 - the real one's
+        **kwargs: Any,  # noqa: ANN401
+    ) -> tuple[Iterator[Segment], TranscriptionInfo]:
+        """Hear what `say` says."""
+        signature = inspect.signature(WhisperModel.transcribe)
+        bound = signature.bind(self, *args, **kwargs).arguments
+        self.calls.append(bound)
+        audio = bound["audio"]
+        said = type(self).say(audio)
+        options = {name: None for name in inspect.signature(TranscriptionOptions).parameters}
+        info = TranscriptionInfo(
+            language=bound["language"] or self.language,
+            language_probability=0.9,
+            duration=len(audio) / 16_000,
+            duration_after_vad=len(audio) / 16_000,
+            all_language_probs=None,
+            transcription_options=TranscriptionOptions(**options),  # type: ignore[arg-type] # unread
+            vad_options=VadOptions(),
+        )
+        return (self._build(place, *line) for place, line in enumerate(said)), info
+
+    @staticmethod
+    def _build(place: int, start: float, end: float, text: str) -> Segment:
+        return Segment(
+            id=place,
+            seek=0,
+            start=start,
+            end=end,
+            text=f" {text}",
+            tokens=[],
+            avg_logprob=-0.2,
+            compression_ratio=1.0,
+            no_speech_prob=0.01,
+            words=None,
+            temperature=0.0,
+        )
