@@ -118,6 +118,15 @@ def test_c8_without_frame_numbers_there_is_nothing_to_judge(arrays: dict[str, np
     assert found(arrays) == []
 
 
+def test_c8_frames_that_were_passed_over_can_be_sampled_but_not_present() -> None:
+    """What a run did not decode has a number all the same; a picture it cannot have."""
+    seen = {"frame_indices": np.int32([0, 999]), "frame_present": np.array([True, True])}
+    assert found(seen, frame_count=1000) == []
+    assert found(seen, frame_count=999) == [("outside_source", "frame_indices")]
+    assert found(seen, frame_count=1000, decoded_frames=1) == [("outside_source", "frame_present")]
+    assert found(seen, frame_count=1) == [("outside_source", "frame_indices")]
+
+
 @pytest.mark.parametrize("field", ["decoded_frames", "failed_frames"])
 def test_c8_without_recorded_counts_frames_are_not_judged(field: str) -> None:
     assert found({"frame_indices": np.int32([999])}, **{field: None}) == []

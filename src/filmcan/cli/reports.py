@@ -328,6 +328,11 @@ def _describe_source(source: object) -> str:
     audio = known.get("audio_stream")
     if isinstance(audio, dict):
         parts.append(f"{audio['codec']} {audio['channel_layout']} {audio['rate_hz']} Hz")
-    if known.get("decoded_frames") is not None:
-        parts.append(f"{known['decoded_frames']} frames decoded, {known['failed_frames']} failed")
+    decoded, failed, count = (
+        known.get(name) for name in ("decoded_frames", "failed_frames", "frame_count")
+    )
+    if decoded is not None:
+        parts.append(f"{decoded} frames decoded, {failed} failed")
+    if isinstance(count, int) and isinstance(decoded, int) and isinstance(failed, int):
+        parts += [f"{count - decoded - failed} passed over"] if count > decoded + failed else []
     return ", ".join(parts)

@@ -34,6 +34,13 @@ ALWAYS_WRITTEN = (
 """The fields of a component that stand in every manifest, null where they do not apply (C3.3)."""
 
 _HASH_CHARS_IN_NAME = 12
+_SOURCE_NUMBERS = (
+    "size_bytes",
+    "duration_sec",
+    "decoded_frames",
+    "failed_frames",
+    "frame_count",
+)
 
 
 def validate_manifest(manifest: Manifest) -> list[Issue]:
@@ -123,7 +130,7 @@ def _check_run(run: RunRecord) -> Iterator[Issue]:
     if isinstance(name, str) and "/" in name:
         message = "holds a folder or an address; only the base name may be kept (C3.2)"
         yield _error("source_leak", "run.source.name", message)
-    for field in ("size_bytes", "duration_sec", "decoded_frames", "failed_frames"):
+    for field in _SOURCE_NUMBERS:
         value = run.source.get(field)
         is_number = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
         if value is not None and not is_number:

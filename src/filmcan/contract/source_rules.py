@@ -67,6 +67,7 @@ def find_length_sec(source: Mapping[str, object]) -> float | None:
         return None
     decoded = (
         ("decoded_frames", "video_stream", "average_rate_hz"),
+        ("frame_count", "video_stream", "average_rate_hz"),
         ("decoded_samples", "audio_stream", "rate_hz"),
     )
     lengths = [declared]
@@ -80,7 +81,10 @@ def find_length_sec(source: Mapping[str, object]) -> float | None:
 
 
 def _check_frames(arrays: Mapping[str, np.ndarray], source: Mapping[str, object]) -> list[Issue]:
-    """Compare frame numbers with how many frames the source gave, failed ones included."""
+    """Compare frame numbers with how many frames the source has, failed and skipped ones included.
+
+    A run that passes over what nobody wants says `frame_count`; without it every frame was tried.
+    """
     decoded, failed = _number(source, "decoded_frames"), _number(source, "failed_frames")
     indices = arrays.get("frame_indices")
     if indices is None or indices.dtype.kind not in "iu" or not indices.size:
@@ -88,8 +92,9 @@ def _check_frames(arrays: Mapping[str, np.ndarray], source: Mapping[str, object]
     if decoded is None or failed is None:
         return []
     issues = []
-    if indices.max() >= decoded + failed:
-        message = f"frame {indices.max()} of a source with {decoded + failed:g} frames"
+    count = max(decoded + failed, _number(source, "frame_count") or 0)
+    if indices.max() >= count:
+        message = f"frame {indices.max()} of a source with {count:g} frames"
         issues.append(Issue("error", "outside_source", "frame_indices", message))
     present = arrays.get("frame_present")
     if present is not None and present.dtype == np.bool_ and present.sum() > decoded:

@@ -43,6 +43,8 @@ class MediaSummary:
         decoded_frames: Frames decoded; None when there is no video stream or nobody asked for
             its frames.
         failed_frames: Frames that were expected and did not decode; None likewise.
+        frame_count: Frames of the stream, as far as it was read: decoded, failed, and passed over
+            because nobody wanted them; None likewise.
         decoded_samples: Samples decoded per channel at the stream's own rate; None when there is
             no audio stream or nobody asked for its sound.
         failed_sound_packets: Packets of sound that did not decode; None likewise.
@@ -55,6 +57,7 @@ class MediaSummary:
 
     decoded_frames: int | None
     failed_frames: int | None
+    frame_count: int | None
     decoded_samples: int | None
     failed_sound_packets: int | None
     zero_sec: float | None
@@ -212,6 +215,7 @@ class MediaPass:
         return MediaSummary(
             decoded_frames=None if video is None else video.decoded,
             failed_frames=None if video is None else video.failed,
+            frame_count=None if video is None else video.decoded + video.failed + video.skipped,
             decoded_samples=None if sound is None else sound.decoded_samples,
             failed_sound_packets=None if sound is None else sound.failed_packets,
             zero_sec=None if zero_sec is None else float(zero_sec),

@@ -42,6 +42,7 @@ class FrameSelector(Generic[F]):
         decoded: Frames taken so far.
         first_tick: Presentation time of the first decoded frame, None before it.
         last_tick: That of the last decoded frame.
+        skipped: Frames that were passed over.
         retimed: Frames whose own time did not rise, and which were put one tick after the last.
     """
 
@@ -62,6 +63,7 @@ class FrameSelector(Generic[F]):
         self.decoded = 0
         self.first_tick: int | None = None
         self.last_tick: int | None = None
+        self.skipped = 0
         self.retimed = 0
 
     @property
@@ -101,6 +103,17 @@ class FrameSelector(Generic[F]):
         yield from self._offer(place, frame)
         self.decoded += 1
         self.last_tick = place
+
+    def pass_over(self, tick: int | None) -> Iterator[PlacedFrame[F]]:
+        """Count the frames before the one at `tick` that were not decoded since nobody wants them.
+
+        One of them may be sampled, for no one: it is yielded without its picture.
+        """
+        if self._picker is None or tick is None:
+            return
+        for passed in self._numbers.pass_over(tick):
+            yield from self._offer(passed, None)
+            self.skipped += 1
 
     def end(self, *, damaged: bool) -> Iterator[PlacedFrame[F]]:
         """Say that no frame follows; yield the sampled frames that are left.

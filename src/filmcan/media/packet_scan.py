@@ -17,6 +17,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from filmcan.media.limits import Limits, check_frame_count
+from filmcan.media.packet_kinds import drop_open_starts, find_packet_kinds
 from filmcan.media.source_file import SourceFile
 from filmcan.media.stream_decoder import read_packets, select_stream
 
@@ -46,6 +47,10 @@ class PacketScan:
         doubtful: Expected times whose packet is cut short or not in the file.
         keyframes: (time, number of its packet) of each keyframe, by packet number.
         notes: What was unusual, for people.
+        coded: Presentation time of each packet's frame, in coding order; empty where packets and
+            expected frames are not one to one.
+        clean_starts: Numbers of the packets at which decoding can begin with nothing before them;
+            empty likewise, and where the codec does not tell.
     """
 
     ticks: Sequence[int]
@@ -55,6 +60,8 @@ class PacketScan:
     doubtful: frozenset[int]
     keyframes: tuple[tuple[int, int], ...]
     notes: tuple[str, ...]
+    coded: Sequence[int] = ()
+    clean_starts: tuple[int, ...] = ()
 
     def find_restart(self, tick: int) -> int:
         """Return the number of the packet to decode from so as to get all frames after `tick`."""
@@ -68,6 +75,7 @@ class _Packets:
     presented: array[int] = field(default_factory=lambda: array("q"))
     coded: array[int] = field(default_factory=lambda: array("q"))
     keyframes: list[tuple[int, int]] = field(default_factory=list)
+    clean_starts: list[int] = field(default_factory=list)
     cut_short: set[int] = field(default_factory=set)
     count: int = 0
     read: int = 0
@@ -105,6 +113,7 @@ def _read(
     is_stopped: Callable[[], bool],
 ) -> _Packets:
     found = _Packets()
+    kinds = find_packet_kinds(stream.codec_context)
     with closing(read_packets(container, stream)) as packets:
         for number, packet in enumerate(packets):
             if is_stopped():
@@ -121,6 +130,8 @@ def _read(
             found.presented.append(packet.pts)
             if packet.is_keyframe:
                 found.keyframes.append((packet.pts, number))
+                if kinds is not None and kinds.is_clean_start(bytes(packet)):
+                    found.clean_starts.append(number)
             if packet.is_corrupt:
                 found.cut_short.add(packet.pts)
     return found
@@ -147,6 +158,8 @@ def _scan_stamped(packets: _Packets, missing: list[int], tick_sec: Fraction) -> 
         doubtful |= lost
         ticks |= lost
         notes.append(f"The file ends early: {len(missing)} frames of its index are not in it.")
+    is_one_to_one = not doubtful and len(ticks) == len(packets.presented) == packets.read
+    coded = packets.presented if is_one_to_one else ()
     return PacketScan(
         ticks=array("q", sorted(ticks)),
         tick_sec=tick_sec,
@@ -155,6 +168,8 @@ def _scan_stamped(packets: _Packets, missing: list[int], tick_sec: Fraction) -> 
         doubtful=frozenset(doubtful),
         keyframes=tuple(packets.keyframes),
         notes=tuple(notes),
+        coded=coded,
+        clean_starts=drop_open_starts(packets.clean_starts, coded) if coded else (),
     )
 
 

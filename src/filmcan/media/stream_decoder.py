@@ -20,7 +20,9 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from filmcan.errors import BadMediaError
+from filmcan.media.decoding_plan import LAST_WANTED, PASS_OVER, REFERENCE
 from filmcan.media.limits import Limits, check_pixels
+from filmcan.media.packet_kinds import find_packet_kinds
 from filmcan.media.source_file import SourceFile
 from filmcan.media.stream_choice import has_decoder
 
@@ -67,14 +69,18 @@ class StreamDecoder:
         self.threads = threads
         self.failed_packets = 0
         self.has_ended = False
+        self._unanswered = 0
         self.tick_sec = Fraction(1)
 
-    def frames(self, is_stopped: Callable[[], bool], first_packet: int = 0) -> Iterator[Frame]:
+    def frames(
+        self, is_stopped: Callable[[], bool], first_packet: int = 0, steps: bytes | None = None
+    ) -> Iterator[Frame]:
         """Yield decoded frames in presentation order.
 
         Args:
             is_stopped: Asked before each packet whether to end.
             first_packet: Packets before this one are passed over.
+            steps: What to do with each packet, as `decoding_plan` names it; None: decode all.
 
         Raises:
             BadMediaError: The container does not open again, or a frame is beyond a limit.
@@ -90,10 +96,32 @@ class StreamDecoder:
                 for number, packet in enumerate(packets):
                     if is_stopped():
                         return
-                    if number >= first_packet:
+                    if steps is not None:
+                        step = steps[number] if number < len(steps) else PASS_OVER
+                        yield from self._take_step(codec, packet, step)
+                    elif number >= first_packet:
                         yield from self._decode(codec, packet)
             yield from self._decode(codec, None)
             self.has_ended = True
+
+    def _take_step(self, codec: CodecContext, packet: Packet[Stream], step: int) -> Iterator[Frame]:
+        """Decode a packet if its step says so; a group whose packets are not all frames failed."""
+        kinds = find_packet_kinds(codec)
+        if step == PASS_OVER or kinds is None:
+            return
+        if step == REFERENCE and kinds.is_disposable(bytes(packet)):
+            return
+        self._unanswered += 1
+        for frame in self._decode(codec, packet):
+            self._unanswered -= 1
+            yield frame
+        if step == LAST_WANTED:
+            for frame in self._decode(codec, None):
+                self._unanswered -= 1
+                yield frame
+            codec.flush_buffers()
+            self.failed_packets += self._unanswered != 0
+            self._unanswered = 0
 
     def _decode(self, codec: CodecContext, packet: Packet[Stream] | None) -> Iterator[Frame]:
         try:

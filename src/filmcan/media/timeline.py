@@ -185,6 +185,13 @@ class FrameNumbers:
         self._place = end + 1 if came else end
         return lost
 
+    def pass_over(self, tick: int) -> Sequence[int]:
+        """Return the times expected before `tick` that have not come, and never will: not lost."""
+        end = bisect_left(self._expected, tick, lo=self._place)
+        passed = self._expected[self._place : end]
+        self._place = end
+        return passed
+
     def lost_at_end(self, *, damaged: bool) -> list[int]:
         """Return the times of the frames lost after the last one that came."""
         lost = self._find_lost(self._expected[self._place :], damaged=damaged)

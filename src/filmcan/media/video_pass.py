@@ -3,11 +3,15 @@
 One thread decodes (FFmpeg's own threads work below it), a second one converts. Between them and
 towards each component lie bounded channels, so that memory does not grow with the duration. When
 no component asks for frames, decoding ends with the first frame: it settles time zero and whether
-anything decodes.
+anything decodes. When few frames are wanted of a stream that allows it, the others are not decoded
+(see `decoding_plan`); at the first sign that something is not as the packets promised, all is
+decoded from the beginning, so that what is measured is the same either way.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,6 +20,7 @@ from typing import TYPE_CHECKING
 from av.video.frame import VideoFrame
 
 from filmcan.media.conversion import PictureConverter
+from filmcan.media.decoding_plan import find_wanted, plan_decoding
 from filmcan.media.frame_feed import FrameConverter, FrameFeed, SampledFrame
 from filmcan.media.frame_selection import FrameSelector, PlacedFrame
 from filmcan.media.limits import Limits, check_frame_count
@@ -71,6 +76,7 @@ class VideoPass:
         feeds: Component -> its frames.
         decoded: Frames decoded, first frames taken only to settle time zero not counted.
         failed: Frames that were expected and did not decode.
+        skipped: Frames that were not decoded because nobody wants them.
         last_sec: Time of the last decoded frame, None when there is none.
         is_complete: True when the stream was decoded to its end.
         notes: What was unusual, for people.
@@ -102,11 +108,13 @@ class VideoPass:
         self.feeds = {name: self._open_feed(request) for name, request in task.requests.items()}
         self._keeps_previous = any(item.with_previous for item in task.requests.values())
         self._samples = 0
+        self._handed_on = 0
         self._damaged_frames = 0
         self._size: tuple[int, int] | None = None
         self._was_resized = False
         self.decoded = 0
         self.failed = 0
+        self.skipped = 0
         self.last_sec: float | None = None
         self.is_complete = False
         self.notes: list[str] = []
@@ -144,6 +152,8 @@ class VideoPass:
     def _decode(self) -> None:
         task = self._task
         scan = scan_packets(task.source, task.stream.index, task.limits, self._state.is_stopped)
+        if self._decode_wanted(scan):
+            return
         selector: FrameSelector[VideoFrame] = FrameSelector(scan, task.sampling)
         decoder = self._open_decoder(task.decode_threads)
         for frame in decoder.frames(self._is_over):
@@ -162,6 +172,46 @@ class VideoPass:
             self._report(1.0)
         self.failed = selector.lost
         self._add_notes(scan, selector)
+
+    def _decode_wanted(self, scan: PacketScan) -> bool:
+        """Decode only what somebody wants; return False to have everything decoded instead.
+
+        What was handed on until then is what the full pass gives, and is not handed on again.
+        """
+        task = self._task
+        if task.is_still_picture or not scan.clean_starts:
+            return False
+        wanted = find_wanted(scan, task.sampling, task.requests.values())
+        plan = plan_decoding(scan, wanted)
+        if plan is None:
+            return False
+        selector: FrameSelector[VideoFrame] = FrameSelector(scan, task.sampling)
+        decoder = self._open_decoder(task.decode_threads)
+        due = deque(plan.wanted)
+        for frame in decoder.frames(self._is_over, steps=plan.steps):
+            if decoder.failed_packets or not _is_as_promised(frame, scan, due):
+                self._forget()
+                return False
+            self._emit(selector.pass_over(frame.pts), selector)
+            self._take(frame, selector, damaged=False)
+            if due[0] == frame.pts:
+                due.popleft()
+        if decoder.failed_packets or (decoder.has_ended and due):
+            self._forget()
+            return False
+        self.skipped = selector.skipped
+        self.is_complete = decoder.has_ended
+        if self.is_complete:
+            self._emit(selector.end(damaged=False), selector)
+            self._report(1.0)
+        self._add_notes(scan, selector)
+        return True
+
+    def _forget(self) -> None:
+        """Begin again; only what was handed on stays."""
+        self.decoded = self._samples = self._damaged_frames = 0
+        self.last_sec = None
+        self.notes.clear()
 
     def _shows_damage(self, frame: Frame, decoder: StreamDecoder) -> bool:
         """Return True at the first sign that several threads must not go on."""
@@ -252,14 +302,16 @@ class VideoPass:
         selector: FrameSelector[VideoFrame],
     ) -> None:
         for placed in sampled:
+            number = self._samples
+            self._samples += 1
             names = tuple(
                 name
                 for name, feed in self.feeds.items()
-                if self._samples % feed.request.every == 0 and not feed.channel.is_released
+                if number % feed.request.every == 0 and not feed.channel.is_released
             )
-            self._samples += 1
-            if not names:
+            if not names or number < self._handed_on:
                 continue
+            self._handed_on = self._samples
             before = placed.previous if self._keeps_previous else None
             self._jobs.put(
                 SampledFrame(
@@ -292,3 +344,16 @@ class VideoPass:
                 self.notes.append(f"{what}: {count}.")
         if self._was_resized:
             self.notes.append("The frame size changes: all frames are brought to the first's.")
+
+
+def _is_as_promised(frame: Frame, scan: PacketScan, due: deque[int]) -> bool:
+    """Tell whether a frame of a skipping pass is one that the packets promised, whole, in order.
+
+    Two fields may come in two packets; then packets are not frames.
+    """
+    tick = frame.pts
+    if not isinstance(frame, VideoFrame) or tick is None or not due or tick > due[0]:
+        return False
+    place = bisect_left(scan.ticks, tick)
+    is_expected = place < len(scan.ticks) and scan.ticks[place] == tick
+    return is_expected and not frame.is_corrupt and not frame.interlaced_frame

@@ -64,12 +64,14 @@ def _build_counts(summary: MediaSummary | None) -> Mapping[str, object]:
         return {
             "decoded_frames": None,
             "failed_frames": None,
+            "frame_count": None,
             "decoded_samples": None,
             "notes": [],
         }
     return {
         "decoded_frames": summary.decoded_frames,
         "failed_frames": summary.failed_frames,
+        "frame_count": summary.frame_count,
         "decoded_samples": summary.decoded_samples,
         "notes": list(summary.notes),
     }

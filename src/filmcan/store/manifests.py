@@ -20,7 +20,7 @@ from filmcan.errors import ConflictError, NotFoundError
 if TYPE_CHECKING:
     from filmcan.store.base import Backend
 
-COUNTS = ("decoded_frames", "failed_frames", "decoded_samples")
+COUNTS = ("decoded_frames", "failed_frames", "frame_count", "decoded_samples")
 """Fields of the manifest's `source` that a later stage may know better, never worse."""
 
 
