@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from filmcan.errors import AssetError
 from filmcan.models.cache import CACHE_VARIABLE
 from filmcan.models.catalog import CATALOG_VARIABLE
+from filmcan.models.weights import FIXTURES_VARIABLE
 from filmcan.operations.process import process_video
 from filmcan.operations.validation import validate_target
 from filmcan.store.run import Run
@@ -152,3 +154,19 @@ def test_c6_a_network_that_cannot_be_run_is_this_components_error_alone(
     assert record.status == "error"
     assert str(record.error).startswith("network_form: expected pixel_values")
     assert run.components["core_depth_midas"].status == "ok"
+
+
+@pytest.mark.usefixtures("fixture_models")
+@pytest.mark.parametrize("name", MODELS)
+def test_a_network_made_for_tests_is_refused_to_everybody_else(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The whole run is refused, before anything is decoded or written."""
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")
+    setting = f"components.{name}.model={MODELS[name]}"
+    with pytest.raises(AssetError, match="made for tests") as caught:
+        process_video(clip, store=tmp_path / "store", only=[name], settings=[setting])
+    assert (caught.value.code, caught.value.where) == ("fixture_model", MODELS[name])
+    assert not list(tmp_path.rglob("manifest.json"))
+    monkeypatch.setenv(FIXTURES_VARIABLE, "1")
+    process_video(clip, store=tmp_path / "store", only=[name], settings=[setting])

@@ -1,19 +1,25 @@
 """The files of a model on this machine: found by name in the catalog, checked by digest.
 
 Nothing is fetched here: a model whose files are absent is simply not there, and a sentence with
-the exact command says how to get it.
+the exact command says how to get it. Networks made for tests are refused to everybody else.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from filmcan.contract.model_used import ModelUsed
-from filmcan.errors import NotFoundError
-from filmcan.models.catalog import Asset, load_catalog
+from filmcan.errors import AssetError, NotFoundError
+from filmcan.models.catalog import FIXTURE_PREFIX, Asset, load_catalog
 from filmcan.models.fetch import build_pull_command, find_cached
+
+FIXTURES_VARIABLE = "FILMCAN_ALLOW_FIXTURES"
+"""Set to 1 by tools that make test data. Inside a test pytest's own variable says the same."""
+
+_TEST_VARIABLE = "PYTEST_CURRENT_TEST"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +60,9 @@ def find_weights(name: str) -> Weights | None:
 
     Raises:
         NotFoundError: The catalog has no such asset.
-        AssetError: The catalog is malformed.
+        AssetError: The catalog is malformed, or it is a network made for tests.
     """
+    _refuse_fixture(name)
     asset = load_catalog().get(name)
     found = {file.path: find_cached(file) for file in asset.files}
     files = {path: place for path, place in found.items() if place is not None}
@@ -70,7 +77,7 @@ def get_weights(name: str) -> Weights:
 
     Raises:
         NotFoundError: The catalog has no such asset, or a file is not in the cache.
-        AssetError: The catalog is malformed.
+        AssetError: The catalog is malformed, or it is a network made for tests.
     """
     weights = find_weights(name)
     if weights is None:
@@ -84,13 +91,32 @@ def get_weights(name: str) -> Weights:
 
 
 def find_missing_weights(*names: str) -> str | None:
-    """Return None when all the models are there, else a sentence that ends with the command."""
+    """Return None when all the models are there, else a sentence that ends with the command.
+
+    Raises:
+        NotFoundError: The catalog has no such asset.
+        AssetError: The catalog is malformed, or one of them is a network made for tests.
+    """
+    for name in names:
+        _refuse_fixture(name)
     missing = [asset for asset in map(load_catalog().get, names) if not _is_cached(asset)]
     if not missing:
         return None
     told = ", ".join(f"{asset.name} ({asset.size_bytes / 1e6:.0f} MB)" for asset in missing)
     commands = " ".join(asset.name for asset in missing)
     return f"Weights are not in the model cache: {told}. Run: {build_pull_command(commands)}"
+
+
+def _refuse_fixture(name: str) -> None:
+    """Refuse a network that means nothing, so that it never stands in for a real one."""
+    is_allowed = os.environ.get(FIXTURES_VARIABLE) == "1" or _TEST_VARIABLE in os.environ
+    if name.startswith(FIXTURE_PREFIX) and not is_allowed:
+        raise AssetError(
+            "it is a network made for tests, and what it computes means nothing",
+            code="fixture_model",
+            where=name,
+            hint="Name a real model in the profile; `filmcan models list` shows them.",
+        )
 
 
 def _is_cached(asset: Asset) -> bool:
