@@ -88,6 +88,7 @@ def test_a_parser_that_runs_out_of_stack_refuses_the_text(monkeypatch: pytest.Mo
     def overflow(*arguments: object, **options: object) -> None:
         raise RecursionError
 
-    monkeypatch.setattr("filmcan.contract.canonical._DECODER.decode", overflow)
+    for decoder in ("_PLAIN_DECODER", "_DECODER"):
+        monkeypatch.setattr(f"filmcan.contract.canonical.{decoder}.decode", overflow)
     with pytest.raises(JsonError, match="nested deeper"):
         parse_json("[]")

@@ -19,6 +19,11 @@ RUN_SUFFIX_CHARS = 8
 RUN_SUFFIX_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 _ALLOWED = re.compile(r"[A-Za-z0-9._-]+")
+SURELY_GOOD = re.compile(
+    r"(?!(?i:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|\Z)|(?i:manifest\.json\Z))"
+    r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9_-])?"
+)
+"""Nearly all ids, told in one look; the rules below judge the rest and name what is wrong."""
 _WINDOWS_DEVICES = frozenset(
     {"con", "prn", "aux", "nul", "conin$", "conout$"}
     | {f"{device}{digit}" for device in ("com", "lpt") for digit in "0123456789"}
@@ -31,6 +36,8 @@ def find_id_fault(kind: IdKind, value: object) -> str | None:
 
     `video_id` alone may start with `_` (real ids do), but not with `_tmp_`.
     """
+    if type(value) is str and SURELY_GOOD.fullmatch(value):
+        return None
     if not isinstance(value, str):
         return f"must be a string, got {type(value).__name__}"
     if not 1 <= len(value) <= MAX_ID_CHARS:

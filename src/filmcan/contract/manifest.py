@@ -14,89 +14,37 @@ from typing import Literal, cast
 from filmcan.contract.canonical import JsonError, canonical_json, parse_json
 from filmcan.contract.ids import IdKind, find_id_fault
 from filmcan.contract.issues import Issue
+from filmcan.contract.quick_records import read_component_at_once
 from filmcan.contract.reading import ObjectReader
+from filmcan.contract.records import (
+    KINDS,
+    STATUSES,
+    ArtifactRecord,
+    ComponentRecord,
+    RunRecord,
+    Status,
+    find_artifact_path_fault,
+    find_component_faults,
+    find_digest_fault,
+)
 from filmcan.contract.schema import Kind
 from filmcan.contract.times import find_time_fault
 from filmcan.errors import InvalidManifestError
 
-__all__ = ["ArtifactRecord", "ComponentRecord", "Kind", "Manifest", "RunRecord", "parse_manifest"]
+__all__ = [
+    "ArtifactRecord",
+    "ComponentRecord",
+    "Kind",
+    "Manifest",
+    "RunRecord",
+    "Status",
+    "parse_manifest",
+]
 
 MANIFEST_NAME = "manifest.json"
 MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 
-Status = Literal["ok", "empty", "error"]
-
-_SHA256_CHARS = 64
-_HEX = frozenset("0123456789abcdef")
 _NO_EXTRA: Mapping[str, object] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class ArtifactRecord:
-    """One stored file of a component.
-
-    Attributes:
-        path: Relative to the run, `/`-separated: `<component>/<name>`.
-        size_bytes: Its size.
-        sha256: Digest of its bytes, lower-case hex.
-        kind: `npz` for the artifact, `npy` for a sub-artifact.
-    """
-
-    path: str
-    size_bytes: int
-    sha256: str
-    kind: Literal["npz", "npy"]
-    extra: Mapping[str, object] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ComponentRecord:
-    """What became of one component in this run; the fields are those of C3.3."""
-
-    name: str
-    kind: Kind
-    status: Status
-    artifacts: tuple[ArtifactRecord, ...] = ()
-    producer_version: str | None = None
-    schema_version: str | None = None
-    started_at: str | None = None
-    finished_at: str | None = None
-    duration_ms: int | None = None
-    device_used: str | None = None
-    error: str | None = None
-    notes: str | None = None
-    required: bool = False
-    empty_reason: str | None = None
-    model_signature: str | None = None
-    models_used: tuple[Mapping[str, object], ...] = ()
-    reuse_key: Mapping[str, object] | None = None
-    reused_from_run_id: str | None = None
-    blocked_by: str | None = None
-    extra: Mapping[str, object] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class RunRecord:
-    """The run itself; the fields are those of C3.2."""
-
-    platform_id: str
-    video_id: str
-    run_id: str
-    config_hash: str
-    sampling_policy_version: str
-    dataprocessor_version: str
-    created_at: str
-    updated_at: str
-    finished_at: str | None = None
-    status: Literal["ok", "error"] | None = None
-    planned_components: tuple[str, ...] = ()
-    profile: Mapping[str, object] = field(default_factory=dict)
-    source: Mapping[str, object] = field(default_factory=dict)
-    filmcan_version: str | None = None
-    revision: int = 0
-    write_id: str | None = None
-    peak_rss_bytes: int | None = None
-    extra: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,27 +131,12 @@ def parse_manifest(data: bytes, *, where: str = MANIFEST_NAME) -> Manifest:
     return manifest
 
 
-def find_artifact_path_fault(path: str, component: str) -> str | None:
-    """Return what is wrong with an artifact's path, or None (threats B4).
-
-    A path is `<component>/<name>` or `<component>/<folder>/<name>`, plain segments only.
-    """
-    segments = path.split("/")
-    if not 2 <= len(segments) <= 3:  # noqa: PLR2004 - the two forms of the docstring
-        return f"must lie in the component's folder, got {path[:80]!r}"
-    if segments[0] != component:
-        return f"must start with {component}/, got {path[:80]!r}"
-    for segment in segments[1:]:
-        if segment.startswith("_tmp_") or find_id_fault("video_id", segment):
-            return f"has the segment {segment[:80]!r}, which is no plain name"
-    if path.endswith(".json"):
-        return "must not be a JSON file"
-    return None
-
-
 def _read_manifest(root: ObjectReader) -> Manifest:
     run = _read_run(root.child("run"))
-    components = tuple(_read_component(item) for item in root.items("components"))
+    components = tuple(
+        read_component_at_once(item.value) or _read_component(item)
+        for item in root.items("components")
+    )
     names = [component.name for component in components]
     for name in sorted({name for name in names if names.count(name) > 1}):
         root.report(f"{name} stands there twice", "components", "duplicate")
@@ -242,11 +175,11 @@ def _read_run(reader: ObjectReader) -> RunRecord:
 
 def _read_component(reader: ObjectReader) -> ComponentRecord:
     name = reader.checked("name", lambda value: find_id_fault("component", value))
-    status = cast("Status", reader.choice("status", ("ok", "empty", "error")))
+    status = cast("Status", reader.choice("status", STATUSES))
     artifacts = tuple(_read_artifact(item, name) for item in reader.items("artifacts"))
     record = ComponentRecord(
         name=name,
-        kind=cast("Kind", reader.choice("kind", ("core", "module", "audio", "text"))),
+        kind=cast("Kind", reader.choice("kind", KINDS)),
         status=status,
         artifacts=artifacts,
         producer_version=reader.optional_text("producer_version"),
@@ -274,21 +207,6 @@ def _read_component(reader: ObjectReader) -> ComponentRecord:
     return record
 
 
-def find_component_faults(record: ComponentRecord) -> list[str]:
-    """Return what is inconsistent in a component's record: status, reason, error, artifacts."""
-    faults = []
-    if (record.status == "empty") != bool(record.empty_reason):
-        faults.append(f"status {record.status} with empty_reason {record.empty_reason!r}")
-    if (record.status == "error") != bool(record.error):
-        faults.append(f"status {record.status} with error {record.error!r}")
-    npz = [artifact for artifact in record.artifacts if artifact.kind == "npz"]
-    if record.status == "error" and record.artifacts:
-        faults.append("status error lists artifacts")
-    if record.status != "error" and len(npz) != 1:
-        faults.append(f"status {record.status} lists {len(npz)} NPZ, expected one")
-    return faults
-
-
 def _read_artifact(reader: ObjectReader, component: str) -> ArtifactRecord:
     return ArtifactRecord(
         path=reader.checked("path", lambda value: find_artifact_path_fault(value, component)),
@@ -305,12 +223,6 @@ def _read_time(reader: ObjectReader, name: str) -> str | None:
 
 def _read_object(reader: ObjectReader, name: str) -> Mapping[str, object]:
     return reader.child(name).value if reader.value.get(name) is not None else _NO_EXTRA
-
-
-def find_digest_fault(text: str) -> str | None:
-    if len(text) == _SHA256_CHARS and set(text) <= _HEX:
-        return None
-    return f"expected {_SHA256_CHARS} lower-case hex digits, got {text[:80]!r}"
 
 
 def _names(record: type) -> tuple[str, ...]:

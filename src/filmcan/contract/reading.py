@@ -70,16 +70,20 @@ class ObjectReader:
 
     def extra(self, names: Iterable[str]) -> dict[str, object]:
         """Return the fields that are not named, to be kept on rewrite (C3.6)."""
-        known = set(names)
-        return {name: value for name, value in self.value.items() if name not in known}
+        surplus = self.value.keys() - names
+        if not surplus:
+            return {}
+        return {name: value for name, value in self.value.items() if name in surplus}
 
     def text(self, name: str, default: str | None = None) -> str:
         """Return a string."""
-        return self._typed(name, str, "a string", "", default)
+        value = self.value.get(name, default)
+        return value if type(value) is str else self._typed(name, str, "a string", "", default)
 
     def optional_text(self, name: str) -> str | None:
         """Return a string, or None where the field is null or absent."""
-        return None if self.value.get(name) is None else self.text(name)
+        value = self.value.get(name)
+        return value if value is None or type(value) is str else self.text(name)
 
     def flag(self, name: str, *, default: bool | None = None) -> bool:
         """Return true or false."""
@@ -87,7 +91,9 @@ class ObjectReader:
 
     def whole(self, name: str, *, low: int = 0) -> int:
         """Return a whole number of at least `low`."""
-        value = self._typed(name, int, "a whole number", low)
+        value = self.value.get(name)
+        if type(value) is not int:
+            value = self._typed(name, int, "a whole number", low)
         if value < low:
             self.report(f"expected at least {low}, got {value}", name, "out_of_range")
         return value
@@ -99,10 +105,12 @@ class ObjectReader:
     def choice(self, name: str, choices: tuple[str, ...], default: str | None = None) -> str:
         """Return one of the named strings."""
         value = self.text(name, default)
-        if value not in choices and isinstance(self.value.get(name, default), str):
+        if value in choices:
+            return value
+        if isinstance(self.value.get(name, default), str):
             expected = ", ".join(choices)
             self.report(f"expected one of {expected}, got {shown(value)}", name, "out_of_range")
-        return value if value in choices else choices[0]
+        return choices[0]
 
     def texts(self, name: str) -> tuple[str, ...]:
         """Return a list of strings; absent: none."""
@@ -115,10 +123,9 @@ class ObjectReader:
     def checked(self, name: str, check: Callable[[str], str | None]) -> str:
         """Return a string that passes `check`, which says what is wrong or returns None."""
         value = self.text(name)
-        if isinstance(self.value.get(name), str):
-            fault = check(value)
-            if fault is not None:
-                self.report(fault, name, "bad_value")
+        fault = check(value)
+        if fault is not None and type(self.value.get(name)) is str:
+            self.report(fault, name, "bad_value")
         return value
 
     def _place(self, name: str) -> str:

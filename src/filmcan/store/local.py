@@ -33,8 +33,8 @@ from filmcan.store.base import (
     StagedFile,
     Versioned,
 )
+from filmcan.store.marks import LOCKS, marked
 
-_LOCKS = (HOUSEKEEPING, "locks")
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _STAYS = frozenset({errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST})
 _NOT_REGULAR = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EINVAL})
@@ -158,6 +158,7 @@ class LocalBackend:
             with _translated(name):
                 self._mark()
                 held.enter_context(self._locked(name, kind="exclusive"))
+                held.enter_context(marked(self._root, name))
             yield
 
     def read_clock(self) -> float:
@@ -195,7 +196,7 @@ class LocalBackend:
         # never an exclusive one within a swap, so sharing one is harmless.
         name = f"{hashlib.sha256(path.encode()).hexdigest()[:2]}.{kind}.lock"
         with (
-            self._root.directory(_LOCKS, create=True) as directory,
+            self._root.directory(LOCKS, create=True) as directory,
             locked(Path(name), directory=directory),
         ):
             yield
@@ -211,7 +212,7 @@ class LocalBackend:
                 where=self.url,
                 hint="Name a folder with --store.",
             )
-        with self._root.directory(_LOCKS, create=True):
+        with self._root.directory(LOCKS, create=True):
             pass
         try:
             found = self._root.read_file(_split(FORMAT_MARKER), limit=4096)
