@@ -38,8 +38,8 @@ from filmcan.npz.sub_artifacts import read_references
 from filmcan.npz.validate import validate_npz, validate_source
 from filmcan.store.base import HOUSEKEEPING
 from filmcan.store.local import LocalBackend
-from filmcan.store.manifests import read_manifest
-from filmcan.store.store import Store, check_place, open_store
+from filmcan.store.manifests import check_place, read_manifest
+from filmcan.store.store import Store, open_store
 
 if TYPE_CHECKING:
     from filmcan.npz.source import ByteSource

@@ -20,9 +20,8 @@ from filmcan.npz.npy import NpyReader
 from filmcan.npz.reader import NpzReader
 from filmcan.npz.source import RANGE_BYTES, FileSource, LocalSource, read_into
 from filmcan.store.base import FORMAT_MARKER, FORMAT_TEXT, HOUSEKEEPING
-from filmcan.store.manifests import read_manifest
+from filmcan.store.manifests import check_place, read_manifest
 from filmcan.store.quarantine import QUARANTINE
-from filmcan.store.store import check_place
 from filmcan.store.tombstones import Tombstone, find_tombstone
 
 if TYPE_CHECKING:

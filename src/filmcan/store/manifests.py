@@ -15,7 +15,7 @@ from filmcan.contract.manifest import (
     RunRecord,
     parse_manifest,
 )
-from filmcan.errors import ConflictError, NotFoundError
+from filmcan.errors import ConflictError, InvalidManifestError, NotFoundError
 
 if TYPE_CHECKING:
     from filmcan.store.base import Backend
@@ -57,6 +57,23 @@ def read_manifest(backend: Backend, run_path: str) -> Manifest:
             hint="List what there is with `filmcan list`.",
         ) from error
     return parse_manifest(data, where=path)
+
+
+def check_place(manifest: Manifest, path: str) -> None:
+    """Refuse a manifest that names other ids than the folder it lies in (threats B4).
+
+    Raises:
+        InvalidManifestError: They differ.
+    """
+    run = manifest.run
+    said = f"{run.platform_id}/{run.video_id}/{run.run_id}"
+    if said != path:
+        raise InvalidManifestError(
+            f"the manifest says {said}",
+            code="place",
+            where=path,
+            hint="The folder was moved or renamed; move it back.",
+        )
 
 
 def check_joinable(backend: Backend, run: RunRecord) -> None:

@@ -22,10 +22,9 @@ from filmcan.contract.run_rules import has_failed
 from filmcan.errors import InvalidContentError, NotFoundError
 from filmcan.npz.source import FileSource
 from filmcan.store.inspect import Finding, hash_source
-from filmcan.store.manifests import read_manifest, stamp_manifest
+from filmcan.store.manifests import check_place, read_manifest, stamp_manifest
 from filmcan.store.quarantine import copy_to_quarantine, move_to_quarantine
 from filmcan.store.rebuild import build_manifest
-from filmcan.store.store import check_place
 from filmcan.store.tombstones import find_tombstone, require_marker
 
 if TYPE_CHECKING:

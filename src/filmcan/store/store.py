@@ -7,15 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filmcan.contract.manifest import MANIFEST_NAME, Manifest
-from filmcan.errors import (
-    InvalidContentError,
-    InvalidManifestError,
-    NotFoundError,
-    StoreUnavailableError,
-)
+from filmcan.errors import InvalidContentError, NotFoundError, StoreUnavailableError
 from filmcan.store.base import HOUSEKEEPING
 from filmcan.store.local import LocalBackend
-from filmcan.store.manifests import build_run_path, read_manifest
+from filmcan.store.manifests import build_run_path, check_place, read_manifest
 from filmcan.store.memory import MemoryBackend
 from filmcan.store.run import Run
 from filmcan.store.tombstones import TOMBSTONES, find_tombstone
@@ -122,23 +117,6 @@ class Store:
     def __repr__(self) -> str:
         """Show where it is."""
         return f"<Store {self.url}>"
-
-
-def check_place(manifest: Manifest, path: str) -> None:
-    """Refuse a manifest that names other ids than the folder it lies in (threats B4).
-
-    Raises:
-        InvalidManifestError: They differ.
-    """
-    run = manifest.run
-    said = f"{run.platform_id}/{run.video_id}/{run.run_id}"
-    if said != path:
-        raise InvalidManifestError(
-            f"the manifest says {said}",
-            code="place",
-            where=path,
-            hint="The folder was moved or renamed; move it back.",
-        )
 
 
 def open_store(url: str | Path, *, must_exist: bool = False) -> Store:

@@ -23,9 +23,8 @@ from filmcan.errors import (
 from filmcan.files import TEMPORARY_PREFIX
 from filmcan.store.base import HOUSEKEEPING
 from filmcan.store.deletion import Remover, remove_target
-from filmcan.store.manifests import read_manifest
+from filmcan.store.manifests import check_place, read_manifest
 from filmcan.store.quarantine import QUARANTINE, build_quarantine_path
-from filmcan.store.store import check_place
 from filmcan.store.tombstones import (
     Tombstone,
     find_tombstone,

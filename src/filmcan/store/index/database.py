@@ -1,0 +1,286 @@
+"""SQLite or PostgreSQL behind one class: transactions, fast inserts, typed failures."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sqlite3
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self
+
+import sqlalchemy
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import NullPool, StaticPool
+
+from filmcan.errors import BadProfileError, MissingExtraError, StoreUnavailableError
+from filmcan.store.index.tables import INDEXES, METADATA
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine, Table
+
+FaultKind = Literal["damaged", "locked", "unavailable"]
+
+_WAIT_SEC = 2.0
+"""How long a locked database is waited for, before the answer is made without it."""
+
+_LOCKED = ("database is locked", "database table is locked", "lock timeout", "lock not available")
+_UNAVAILABLE = (
+    "readonly database",
+    "unable to open",
+    "disk i/o error",
+    "disk is full",
+    "connection",
+    "permission",
+)
+
+
+class IndexFaultError(StoreUnavailableError):
+    """The database cannot be used; no answer depends on it."""
+
+    default_code = "index_unavailable"
+
+    @property
+    def is_damage(self) -> bool:
+        """True when the database should be made anew."""
+        return self.code == "index_damaged"
+
+
+class Database:
+    """Where an index lies."""
+
+    def __init__(self, engine: Engine, place: str, path: Path | None, schema: str | None) -> None:
+        """Use `open_sqlite`, `open_memory` or `open_postgresql`."""
+        self._engine = engine
+        self._schema = schema
+        self._path = path
+        self.place = place
+        self.is_file = path is not None
+
+    @classmethod
+    def open_sqlite(cls, path: Path) -> Self:
+        """Use a file, which need not exist yet. It is opened by the first transaction."""
+
+        def connect() -> sqlite3.Connection:
+            _check_no_link(path)
+            connection = sqlite3.connect(
+                path, timeout=_WAIT_SEC, isolation_level=None, check_same_thread=False
+            )
+            # What is deleted must not stay readable in the file (threats P11).
+            connection.execute("PRAGMA secure_delete = ON")
+            connection.execute("PRAGMA cache_size = -65536")
+            return connection
+
+        engine = sqlalchemy.create_engine("sqlite://", creator=connect, poolclass=NullPool)
+        return cls(engine, str(path), path, None)
+
+    @classmethod
+    def open_memory(cls) -> Self:
+        """Use a database of this object alone."""
+
+        def connect() -> sqlite3.Connection:
+            return sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+
+        engine = sqlalchemy.create_engine("sqlite://", creator=connect, poolclass=StaticPool)
+        return cls(engine, "memory", None, None)
+
+    @classmethod
+    def open_postgresql(cls, url: str, store_url: str) -> Self:
+        """Use a server. Each store has a schema of its own there, named by its address.
+
+        Raises:
+            BadProfileError: The URL cannot be read.
+            MissingExtraError: The driver is not installed.
+        """
+        try:
+            parsed = sqlalchemy.make_url(url).set(drivername="postgresql+psycopg")
+            engine = sqlalchemy.create_engine(
+                parsed, poolclass=NullPool, connect_args={"connect_timeout": 5}
+            )
+        except ArgumentError as error:
+            raise BadProfileError(
+                "the index's URL cannot be read",
+                hint="Write postgresql://USER@HOST/DATABASE.",
+            ) from error
+        except ModuleNotFoundError as error:
+            raise MissingExtraError(
+                "PostgreSQL needs psycopg, which is not installed",
+                hint='pip install "filmcan[postgres]"',
+            ) from error
+        digest = hashlib.sha256(store_url.encode()).hexdigest()[:12]
+        place = parsed.set(password=None, query={}).render_as_string()
+        return cls(engine, place, None, f"filmcan_{digest}")
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Run the block in a transaction that sees one state of the database.
+
+        Raises:
+            IndexFaultError: The database cannot be read.
+        """
+        with self._connect("REPEATABLE READ") as connection:
+            if self._schema is None:
+                connection.exec_driver_sql("BEGIN")
+            yield connection
+            self._finish(connection)
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Run the block in a transaction that is the only writing one.
+
+        Raises:
+            IndexFaultError: The database cannot be written.
+        """
+        with self._connect("READ COMMITTED") as connection:
+            if self._schema is None:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            else:
+                key = int(self._schema.rpartition("_")[2], 16)
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{int(_WAIT_SEC)}s'")
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({key})")
+            yield connection
+            self._finish(connection)
+
+    def create(self, connection: Connection) -> None:
+        """Make all tables anew and empty, without the indexes that `finish_creation` makes."""
+        self.drop(connection)
+        if self._schema is not None:
+            connection.exec_driver_sql(f'CREATE SCHEMA "{self._schema}"')
+        for table in METADATA.sorted_tables:
+            connection.execute(sqlalchemy.schema.CreateTable(table))
+
+    def finish_creation(self, connection: Connection) -> None:
+        """Make the indexes, once most rows are there."""
+        for index in INDEXES:
+            connection.execute(sqlalchemy.schema.CreateIndex(index))
+
+    def drop(self, connection: Connection) -> None:
+        """Remove all tables."""
+        if self._schema is not None:
+            connection.exec_driver_sql(f'DROP SCHEMA IF EXISTS "{self._schema}" CASCADE')
+            return
+        for table in reversed(METADATA.sorted_tables):
+            connection.execute(sqlalchemy.schema.DropTable(table, if_exists=True))
+
+    def insert(
+        self,
+        connection: Connection,
+        table: Table,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[object]],
+    ) -> None:
+        """Insert many rows by the fastest way that the database has."""
+        names = ", ".join(columns)
+        if self._schema is not None:
+            driver = connection.connection.driver_connection
+            statement = f'COPY "{self._schema}".{table.name} ({names}) FROM STDIN'
+            with driver.cursor() as cursor, cursor.copy(statement) as copy:  # type: ignore[union-attr]
+                for row in rows:
+                    copy.write_row(row)
+            return
+        holes = ", ".join("?" * len(columns))
+        values = [tuple(row) for row in rows]
+        if values:
+            connection.exec_driver_sql(
+                f"INSERT INTO {table.name} ({names}) VALUES ({holes})",  # noqa: S608 - our own names
+                values,  # type: ignore[arg-type]
+            )
+
+    def copy_into_memory(self) -> Database:
+        """Return a copy in memory, for when this one can be read and not written.
+
+        Raises:
+            IndexFaultError: It cannot be read, or is no file.
+        """
+        copy = Database.open_memory()
+        if self._path is not None:
+            address = f"{self._path.absolute().as_uri()}?mode=ro"
+            try:
+                _check_no_link(self._path)
+                with contextlib.closing(sqlite3.connect(address, uri=True)) as source:
+                    with copy._engine.connect() as connection:
+                        source.backup(connection.connection.driver_connection)  # type: ignore[arg-type]
+            except sqlite3.Error as error:
+                raise _build_fault(error, self.place) from error
+        return copy
+
+    def remove_files(self) -> None:
+        """Remove the file, however damaged; a database on a server is made anew in place.
+
+        Raises:
+            IndexFaultError: The file stays.
+        """
+        if self._path is None:
+            return
+        try:
+            for suffix in ("-journal", "-wal", "-shm", ""):
+                Path(f"{self._path}{suffix}").unlink(missing_ok=True)
+        except OSError as error:
+            raise IndexFaultError(
+                f"the damaged index cannot be removed: {error.strerror}", where=self.place
+            ) from error
+
+    def find_size_bytes(self) -> int | None:
+        """Return the size of the file; None where there is none."""
+        try:
+            return self._path.stat().st_size if self._path is not None else None
+        except OSError:
+            return None
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+    @contextlib.contextmanager
+    def _connect(self, isolation: Literal["REPEATABLE READ", "READ COMMITTED"]) -> Iterator[Connection]:
+        try:
+            with self._engine.connect() as connection:
+                if self._schema is not None:
+                    connection = connection.execution_options(
+                        isolation_level=isolation, schema_translate_map={None: self._schema}
+                    )
+                try:
+                    yield connection
+                except BaseException:
+                    self._undo(connection)
+                    raise
+        except (SQLAlchemyError, sqlite3.Error, ValueError, TypeError) as error:
+            raise _build_fault(error, self.place) from error
+
+    def _finish(self, connection: Connection) -> None:
+        if self._schema is None:
+            connection.exec_driver_sql("COMMIT")
+        connection.commit()
+
+    def _undo(self, connection: Connection) -> None:
+        with contextlib.suppress(SQLAlchemyError, sqlite3.Error):
+            if self._schema is None:
+                connection.exec_driver_sql("ROLLBACK")
+            connection.rollback()
+
+
+def _check_no_link(path: Path) -> None:
+    """Refuse to follow a link out of the store."""
+    for place in (path.parent, path):
+        with contextlib.suppress(FileNotFoundError):
+            if stat.S_ISLNK(os.lstat(place).st_mode):
+                raise sqlite3.OperationalError(f"unable to open database file: {place} is a link")
+
+
+def _build_fault(error: Exception, place: str) -> IndexFaultError:
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    text = str(cause)
+    folded = text.lower()
+    kind: FaultKind = "damaged"
+    if any(part in folded for part in _LOCKED):
+        kind = "locked"
+    elif any(part in folded for part in _UNAVAILABLE):
+        kind = "unavailable"
+    return IndexFaultError(
+        f"the index is {kind}: {text.splitlines()[0][:200] if text else type(cause).__name__}",
+        code=f"index_{kind}",
+        where=place,
+        hint="`filmcan index rebuild` makes it anew; manifests and artifacts are not concerned.",
+    )

@@ -1,0 +1,155 @@
+"""A manifest as rows: one for the run, one for each component."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from filmcan.contract.canonical import canonical_json
+from filmcan.store.index.tables import COMPONENTS, RUNS
+
+if TYPE_CHECKING:
+    from filmcan.contract.manifest import ComponentRecord, Manifest
+
+Values = tuple[object, ...]
+
+RUN_FACTS = tuple(
+    column.name
+    for column in RUNS.c
+    if column.name not in ("id", "slot", "stamp", "checksum", "is_latest")
+)
+"""Columns of a run that its manifest decides, in the order of a row."""
+
+COMPONENT_FACTS = tuple(column.name for column in COMPONENTS.c if column.name != "run_key")
+
+_get_run_facts = attrgetter(
+    "platform_id",
+    "video_id",
+    "run_id",
+    "status",
+    "created_at",
+    "updated_at",
+    "finished_at",
+    "config_hash",
+)
+_get_versions = attrgetter(
+    "filmcan_version", "sampling_policy_version", "dataprocessor_version"
+)
+_get_outcome = attrgetter(
+    "name", "kind", "status", "empty_reason", "producer_version", "schema_version", "model_signature"
+)
+
+_MOST = (1 << 63) - 1
+_NUL = "\\x00"
+"""As `repr` writes it: no database but SQLite stores one in a text."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRows:
+    """One manifest as rows.
+
+    Attributes:
+        run: Values of `RUN_FACTS`.
+        components: Values of `COMPONENT_FACTS`, in planned order.
+        checksum: Digest of both, by which a row that was damaged in the database is known.
+    """
+
+    run: Values
+    components: tuple[Values, ...]
+    checksum: str
+
+
+def build_rows(manifest: Manifest) -> RunRows:
+    """Return the rows of a manifest."""
+    source = manifest.run.source
+    run = (
+        *_get_run_facts(manifest.run),
+        _fit(manifest.run.revision),
+        *_get_versions(manifest.run),
+        _find_text(source, "name"),
+        _find_text(source, "sha256"),
+        _find_whole(source, "size_bytes"),
+        _find_number(source, "duration_sec"),
+        "\n".join(manifest.run.planned_components),
+    )
+    components = tuple(
+        _build_component(position, record) for position, record in enumerate(manifest.components)
+    )
+    text = repr((run, components))
+    if _NUL in text:
+        run, components = _without_nul(run), tuple(map(_without_nul, components))
+        text = repr((run, components))
+    return RunRows(run, components, _sum_text(text))
+
+
+def sum_rows(run: Sequence[object], components: Sequence[Sequence[object]]) -> str:
+    """Return the digest of the rows of one run, as they are or as a database gave them back."""
+    return _sum_text(repr((tuple(run), tuple(map(tuple, components)))))
+
+
+def _sum_text(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def _build_component(position: int, record: ComponentRecord) -> Values:
+    npz = next((item for item in record.artifacts if item.kind == "npz"), None)
+    return (
+        position,
+        *_get_outcome(record),
+        _find_reuse_digest(record.reuse_key),
+        record.reused_from_run_id,
+        record.blocked_by,
+        record.required,
+        record.started_at,
+        record.finished_at,
+        _fit(record.duration_ms),
+        record.device_used,
+        npz.path if npz is not None else None,
+        npz.sha256 if npz is not None else None,
+        _fit(npz.size_bytes) if npz is not None else None,
+        sum(item.kind == "npy" for item in record.artifacts),
+        _fit(sum(item.size_bytes for item in record.artifacts)),
+        record.error,
+        record.notes,
+    )
+
+
+def _find_reuse_digest(key: Mapping[str, object] | None) -> str | None:
+    """Return the digest that the key names, or else that of the key."""
+    if key is None:
+        return None
+    named = key.get("digest")
+    if isinstance(named, str):
+        return named
+    return hashlib.sha256(canonical_json(dict(key)).encode()).hexdigest()
+
+
+def _find_text(values: Mapping[str, object], name: str) -> str | None:
+    value = values.get(name)
+    return value if isinstance(value, str) else None
+
+
+def _find_whole(values: Mapping[str, object], name: str) -> int | None:
+    value = values.get(name)
+    return _fit(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _find_number(values: Mapping[str, object], name: str) -> float | None:
+    value = values.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(max(-_MOST, min(value, _MOST)))
+
+
+def _fit(value: int | None) -> int | None:
+    """Return a number that every database can hold; a manifest may say greater ones."""
+    return None if value is None else max(-_MOST, min(value, _MOST))
+
+
+def _without_nul(values: Values) -> Values:
+    return tuple(
+        value.replace("\0", "\ufffd") if isinstance(value, str) else value for value in values
+    )

@@ -1,0 +1,127 @@
+"""What the database holds. Any change here needs another `LAYOUT`: an older index is made anew."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
+
+LAYOUT = 1
+
+METADATA = MetaData()
+
+_BYTEWISE = Text().with_variant(Text(collation="C"), "postgresql")
+"""Sorts by code point, and knows upper case of ASCII only, on every database."""
+
+STATE = Table(
+    "state",
+    METADATA,
+    Column("layout", Integer, nullable=False),
+    Column("sync_id", Text, nullable=False),
+    Column("store_url", Text, nullable=False),
+    Column("boot_id", Text, nullable=False),
+    Column("swept_at", Float, nullable=False),
+    Column("marks", LargeBinary),
+    Column("runs", BigInteger, nullable=False),
+)
+"""One row: what the rest is true of."""
+
+FOLDERS = Table(
+    "folders",
+    METADATA,
+    Column("path", _BYTEWISE, primary_key=True),
+    Column("slot", Integer, nullable=False),
+    Column("stamp", Text, nullable=False),
+)
+"""Root, platforms, videos and tombstones, as they were when they were last listed."""
+
+RUNS = Table(
+    "runs",
+    METADATA,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("platform_id", _BYTEWISE, nullable=False),
+    Column("video_id", _BYTEWISE, nullable=False),
+    Column("run_id", _BYTEWISE, nullable=False),
+    Column("slot", Integer, nullable=False),
+    Column("stamp", Text, nullable=False),
+    Column("checksum", Text, nullable=False),
+    Column("is_latest", Boolean, nullable=False),
+    Column("status", Text),
+    Column("created_at", _BYTEWISE, nullable=False),
+    Column("updated_at", _BYTEWISE, nullable=False),
+    Column("finished_at", _BYTEWISE),
+    Column("config_hash", Text, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("filmcan_version", Text),
+    Column("sampling_policy_version", Text, nullable=False),
+    Column("dataprocessor_version", Text, nullable=False),
+    Column("source_name", _BYTEWISE),
+    Column("source_sha256", Text),
+    Column("source_size_bytes", BigInteger),
+    Column("duration_sec", Float),
+    Column("planned", Text, nullable=False),
+)
+
+COMPONENTS = Table(
+    "components",
+    METADATA,
+    Column("run_key", BigInteger, ForeignKey(RUNS.c.id), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("name", _BYTEWISE, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("empty_reason", _BYTEWISE),
+    Column("producer_version", Text),
+    Column("schema_version", Text),
+    Column("model_signature", Text),
+    Column("reuse_digest", Text),
+    Column("reused_from_run_id", Text),
+    Column("blocked_by", Text),
+    Column("required", Boolean, nullable=False),
+    Column("started_at", Text),
+    Column("finished_at", Text),
+    Column("duration_ms", BigInteger),
+    Column("device_used", Text),
+    Column("artifact_path", Text),
+    Column("artifact_sha256", Text),
+    Column("artifact_bytes", BigInteger),
+    Column("sub_artifacts", Integer, nullable=False),
+    Column("total_bytes", BigInteger, nullable=False),
+    Column("error", _BYTEWISE),
+    Column("notes", _BYTEWISE),
+)
+
+SET_ASIDE = Table(
+    "set_aside",
+    METADATA,
+    Column("path", _BYTEWISE, primary_key=True),
+    Column("slot", Integer, nullable=False),
+    Column("stamp", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+"""Manifests that give no run: damaged ones, and those of deleted videos."""
+
+INDEXES = (
+    Index("runs_by_path", RUNS.c.platform_id, RUNS.c.video_id, RUNS.c.run_id, unique=True),
+    Index("runs_by_slot", RUNS.c.slot),
+    Index("folders_by_slot", FOLDERS.c.slot),
+    Index("runs_by_created_at", RUNS.c.created_at),
+    Index(
+        "components_by_outcome",
+        COMPONENTS.c.name,
+        COMPONENTS.c.status,
+        COMPONENTS.c.empty_reason,
+        COMPONENTS.c.run_key,
+    ),
+)
+"""Made after the rows when an index is made anew."""
