@@ -14,6 +14,7 @@ from filmcan.store.base import FORMAT_MARKER, FORMAT_TEXT
 RUNS_PER_VIDEO = 2
 ERROR_EVERY, EMPTY_EVERY = 50, 10
 
+_WITHOUT_NETWORK = ("loudness_extractor", "tempo_extractor", "text_processor", "core_optical_flow")
 _COMPONENTS: tuple[tuple[str, Kind, str], ...] = (
     ("loudness_extractor", "audio", "audio_npz_v1"),
     ("tempo_extractor", "audio", "audio_npz_v1"),
@@ -110,7 +111,9 @@ def _build_component(
         else None,
         empty_reason="dependency_missing" if is_empty else None,
         model_signature=digest,
-        models_used=(
+        models_used=()
+        if name in _WITHOUT_NETWORK
+        else (
             {
                 "model_name": "net",
                 "model_version": "1",

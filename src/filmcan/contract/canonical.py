@@ -57,7 +57,7 @@ def parse_json(text: str | bytes) -> object:
             text = text.decode("utf-8")
         except UnicodeDecodeError as error:
             raise JsonError(f"not UTF-8 at byte {error.start}") from error
-    if _ESCAPED_COLON not in text:
+    if "\\" not in text or _ESCAPED_COLON not in text:
         try:
             value = _PLAIN_DECODER.decode(text)
         except (ValueError, RecursionError):

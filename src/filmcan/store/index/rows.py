@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from filmcan.contract.canonical import canonical_json
 from filmcan.store.index.tables import COMPONENTS, RUNS
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from filmcan.contract.manifest import ComponentRecord, Manifest
 
 Values = tuple[object, ...]
+_T = TypeVar("_T")
 
 RUN_FACTS = tuple(
     column.name
@@ -40,6 +41,16 @@ _get_versions = attrgetter(
 )
 _get_outcome = attrgetter(
     "name", "kind", "status", "empty_reason", "producer_version", "schema_version", "model_signature"
+)
+
+_get_course = attrgetter(
+    "reused_from_run_id",
+    "blocked_by",
+    "required",
+    "started_at",
+    "finished_at",
+    "duration_ms",
+    "device_used",
 )
 
 _MOST = (1 << 63) - 1
@@ -95,32 +106,32 @@ def _sum_text(text: str) -> str:
 
 
 def _build_component(position: int, record: ComponentRecord) -> Values:
-    npz = next((item for item in record.artifacts if item.kind == "npz"), None)
-    return (
+    path = sha256 = size = None
+    subs = total = 0
+    for item in record.artifacts:
+        total += item.size_bytes
+        if item.kind == "npz":
+            path, sha256, size = item.path, item.sha256, item.size_bytes
+        else:
+            subs += 1
+    values = (
         position,
         *_get_outcome(record),
-        _find_reuse_digest(record.reuse_key),
-        record.reused_from_run_id,
-        record.blocked_by,
-        record.required,
-        record.started_at,
-        record.finished_at,
-        _fit(record.duration_ms),
-        record.device_used,
-        npz.path if npz is not None else None,
-        npz.sha256 if npz is not None else None,
-        _fit(npz.size_bytes) if npz is not None else None,
-        sum(item.kind == "npy" for item in record.artifacts),
-        _fit(sum(item.size_bytes for item in record.artifacts)),
+        None if record.reuse_key is None else _find_reuse_digest(record.reuse_key),
+        *_get_course(record),
+        path,
+        sha256,
+        size,
+        subs,
+        total,
         record.error,
         record.notes,
     )
+    return values if max(total, record.duration_ms or 0) <= _MOST else tuple(map(_fit, values))
 
 
-def _find_reuse_digest(key: Mapping[str, object] | None) -> str | None:
+def _find_reuse_digest(key: Mapping[str, object]) -> str:
     """Return the digest that the key names, or else that of the key."""
-    if key is None:
-        return None
     named = key.get("digest")
     if isinstance(named, str):
         return named
@@ -144,9 +155,11 @@ def _find_number(values: Mapping[str, object], name: str) -> float | None:
     return float(max(-_MOST, min(value, _MOST)))
 
 
-def _fit(value: int | None) -> int | None:
-    """Return a number that every database can hold; a manifest may say greater ones."""
-    return None if value is None else max(-_MOST, min(value, _MOST))
+def _fit(value: _T) -> _T:
+    """Return a value that every database can hold; a manifest may say greater numbers."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return cast("_T", max(-_MOST, min(value, _MOST)))
+    return value
 
 
 def _without_nul(values: Values) -> Values:
