@@ -6,8 +6,14 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from filmcan.contract.manifest import MANIFEST_NAME, ArtifactRecord, ComponentRecord, Manifest
-from filmcan.contract.manifest import Kind, RunRecord
+from filmcan.contract.manifest import (
+    MANIFEST_NAME,
+    ArtifactRecord,
+    ComponentRecord,
+    Kind,
+    Manifest,
+    RunRecord,
+)
 from filmcan.pipeline.profile import resolve_profile
 from filmcan.store.base import FORMAT_MARKER, FORMAT_TEXT
 
@@ -35,7 +41,7 @@ def build_manifest(number: int) -> Manifest:
     moment = f"{day}T{number % 24:02d}:{number % 60:02d}:00.000Z"
     digest = hashlib.sha256(str(number).encode()).hexdigest()
     components = tuple(
-        _build_component(number + place, digest, moment, *facts)
+        _build_component(number + place, digest, moment, facts)
         for place, facts in enumerate(_COMPONENTS)
     )
     record = RunRecord(
@@ -89,8 +95,9 @@ def build_files(count: int) -> Iterator[tuple[str, bytes]]:
 
 
 def _build_component(
-    number: int, digest: str, moment: str, name: str, kind: Kind, schema_version: str
+    number: int, digest: str, moment: str, facts: tuple[str, Kind, str]
 ) -> ComponentRecord:
+    name, kind, schema_version = facts
     is_error = number % ERROR_EVERY == 0
     is_empty = not is_error and number % EMPTY_EVERY == 0
     artifact = ArtifactRecord(f"{name}/{name}.{digest[:12]}.npz", 20_000 + number, digest, "npz")

@@ -13,9 +13,9 @@ from filmcan.contract.manifest import (
     ComponentRecord,
     Manifest,
     RunRecord,
-    find_artifact_path_fault,
     parse_manifest,
 )
+from filmcan.contract.records import find_artifact_path_fault
 from filmcan.errors import InvalidManifestError
 
 NOW = "2026-01-31T12:00:00.000Z"

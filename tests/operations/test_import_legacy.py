@@ -14,7 +14,7 @@ import pytest
 from filmcan.npz.artifact import open_artifact
 from filmcan.operations.check_store import check_store
 from filmcan.operations.import_store import RunOutcome, StoreImport, import_store
-from filmcan.operations.listing import list_runs
+from filmcan.operations.querying import find_runs
 from filmcan.operations.validation import validate_target
 from filmcan.store.run import Run
 from filmcan.store.store import open_store
@@ -233,7 +233,7 @@ def test_p7_beside_a_damaged_manifest_every_other_run_still_lists(
     shutil.copytree(imported.target, store)
     damaged = imported.folder / "result_store/tiktok/7331902245518290182/r20260726d/manifest.json"
     shutil.copyfile(damaged, store / "tiktok/7331902245518290182/r20260726d/manifest.json")
-    assert len(list_runs(str(store))) == 3
+    assert find_runs(str(store)).total == 3
     errors = check_store(str(store)).report.errors
     assert [issue.where for issue in errors] == [
         "tiktok/7331902245518290182/r20260726d/manifest.json"
@@ -247,7 +247,7 @@ def test_a_half_written_manifest_beside_a_whole_one_is_a_leftover(
     shutil.copytree(imported.target, store)
     place = "youtube/kQ7vT2mPz0s/r20260725b/manifest.json.tmp"
     shutil.copyfile(imported.folder / "result_store" / place, store / place)
-    assert len(list_runs(str(store))) == 4
+    assert find_runs(str(store)).total == 4
     assert [issue.where for issue in check_store(str(store)).report.warnings] == [place]
 
 

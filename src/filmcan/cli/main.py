@@ -17,7 +17,13 @@ from typing import Annotated, Literal
 import typer
 import typer.exceptions
 
-from filmcan.cli import import_commands, models_commands, schema_commands, store_commands
+from filmcan.cli import (
+    import_commands,
+    models_commands,
+    query_commands,
+    schema_commands,
+    store_commands,
+)
 from filmcan.cli.failures import exit_code_for, present_error
 from filmcan.cli.options import DEFAULT_STORE, EXIT_INVALID, JsonOption, StoreOption
 from filmcan.errors import FilmcanError
@@ -35,6 +41,7 @@ app = typer.Typer(
 )
 app.add_typer(schema_commands.app, name="schema")
 app.add_typer(models_commands.app, name="models")
+query_commands.register(app)
 store_commands.register(app)
 import_commands.register(app)
 
@@ -102,30 +109,6 @@ def run(
         print_run_report(finished)
     if finished.status == "error":
         raise typer.Exit(EXIT_RUN_ERROR)
-
-
-@app.command(name="list")
-def list_command(
-    store: Annotated[
-        str, typer.Argument(envvar="FILMCAN_STORE", help="Folder of the result store.")
-    ] = DEFAULT_STORE,
-    *,
-    platform_id: Annotated[str | None, typer.Option(help="Only this platform.")] = None,
-    video_id: Annotated[str | None, typer.Option(help="Only this video.")] = None,
-    json: JsonOption = False,
-) -> None:
-    """List the runs of a store."""
-    from dataclasses import asdict
-
-    from filmcan.cli.reports import print_run_list
-    from filmcan.cli.screen import print_json
-    from filmcan.operations.listing import list_runs
-
-    runs = list_runs(store, platform_id=platform_id, video_id=video_id)
-    if json:
-        print_json({"store": store, "runs": [asdict(item) for item in runs]})
-    else:
-        print_run_list(store, runs)
 
 
 @app.command()

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from filmcan.operations.assets import AssetSummary
     from filmcan.operations.demo import DemoResult
     from filmcan.operations.health import Check
-    from filmcan.operations.listing import RunSummary
     from filmcan.operations.schemas import SchemaSummary
     from filmcan.operations.validation import Verdict
 
@@ -75,38 +74,6 @@ def print_run_report(run: Run) -> None:
             print_text(f"  {record.name} failed: {record.error}")
         elif record.notes:
             print_text(f"  {record.name}: {record.notes}")
-
-
-def print_run_list(store: str, runs: list[RunSummary]) -> None:
-    """Print the runs of a store."""
-    if not runs:
-        print_text(f"No runs in {store}.")
-        return
-    print_table(
-        {
-            "platform": "left",
-            "video": "left",
-            "run": "left",
-            "status": "left",
-            "created": "left",
-            "seconds": "right",
-            "ok": "right",
-            "empty": "right",
-            "error": "right",
-        },
-        [
-            (
-                item.platform_id,
-                item.video_id,
-                item.run_id,
-                item.status or "unfinished",
-                item.created_at,
-                "" if item.duration_sec is None else f"{item.duration_sec:.1f}",
-                *(str(item.components.get(status, 0)) for status in _ORDER),
-            )
-            for item in runs
-        ],
-    )
 
 
 def print_view(view: dict[str, object], features: dict[str, object]) -> None:

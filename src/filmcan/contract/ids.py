@@ -38,6 +38,10 @@ def find_id_fault(kind: IdKind, value: object) -> str | None:
     """
     if type(value) is str and SURELY_GOOD.fullmatch(value):
         return None
+    return _find_broken_rule(kind, value)
+
+
+def _find_broken_rule(kind: IdKind, value: object) -> str | None:
     if not isinstance(value, str):
         return f"must be a string, got {type(value).__name__}"
     if not 1 <= len(value) <= MAX_ID_CHARS:

@@ -79,9 +79,8 @@ def read_component_at_once(document: Mapping[str, object]) -> ComponentRecord | 
         or {*map(type, models)} - {dict}
     ):
         return None
-    record = ComponentRecord(
-        name, kind, status, artifacts, *values[4:15], tuple(models), *values[16:]
-    )
+    facts = (name, kind, status, artifacts, *values[4:15], tuple(models), *values[16:])
+    record = ComponentRecord(*facts)
     return None if find_component_faults(record) else record
 
 

@@ -19,7 +19,6 @@ _SHA256_CHARS = 64
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
-
 @dataclass(frozen=True, slots=True)
 class ArtifactRecord:
     """One stored file of a component.

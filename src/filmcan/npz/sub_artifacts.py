@@ -15,8 +15,8 @@ import numpy as np
 from filmcan.contract.canonical import JsonError, canonical_json, parse_json
 from filmcan.contract.ids import find_id_fault
 from filmcan.contract.issues import Issue
-from filmcan.contract.manifest import find_digest_fault
 from filmcan.contract.reading import ObjectReader
+from filmcan.contract.records import find_digest_fault
 from filmcan.npz.npy import NpyReader, open_npy
 from filmcan.npz.reader import NpzReader
 from filmcan.npz.refusal import refuse

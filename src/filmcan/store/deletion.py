@@ -1,7 +1,8 @@
 """Delete a video or a run for good: unreachable first, then its bytes (threats P11).
 
 1. The tombstone says that a deletion is under way: every run that began before is dead, no run
-   can begin. 2. Manifests go. 3. Bytes go, quarantined ones too. 4. The tombstone says it is done.
+can begin. 2. Manifests go. 3. Bytes go, quarantined ones too. 4. The index forgets it. 5. The
+tombstone says it is done.
 After a crash at any step, asking again continues; so does gc. Links are removed, never followed.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING
 from filmcan.contract.ids import parse_id
 from filmcan.contract.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, parse_manifest
 from filmcan.errors import ConflictError, InvalidContentError, NotFoundError
+from filmcan.store.index.place import INDEX_PATH, INDEX_VARIABLE
 from filmcan.store.quarantine import build_quarantine_path
 from filmcan.store.tombstones import (
     Deletion,
@@ -125,6 +128,7 @@ def remove_target(
     remover.remove_tree(build_quarantine_path(target))
     if run_id is not None:
         backend.remove_folder(video_path)
+    _forget_in_index(backend, video_path, is_whole=run_id is None)
     _mark_done(backend, video_path, run_id, tombstone, deletion)
     return Receipt(target, tuple(remover.removed))
 
@@ -147,6 +151,14 @@ def survey_target(backend: Backend, target: str) -> Receipt:
         ]
         pending += [f"{folder}/{name}" for name in listing.folders]
     return Receipt(target, tuple(sorted(found, key=lambda file: file.path)))
+
+
+def _forget_in_index(backend: Backend, video_path: str, *, is_whole: bool) -> None:
+    is_near = backend.find_local_path(INDEX_PATH)
+    if os.environ.get(INDEX_VARIABLE) or (is_near is not None and os.path.lexists(is_near)):
+        from filmcan.store.index.index import open_index  # noqa: PLC0415 - brings a database in
+
+        open_index(backend).forget(video_path, is_whole=is_whole)
 
 
 def _mark_done(

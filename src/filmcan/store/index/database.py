@@ -77,11 +77,11 @@ class Database:
         return cls(engine, str(path), path, None)
 
     @classmethod
-    def open_memory(cls) -> Self:
-        """Use a database of this object alone."""
+    def open_memory(cls, connection: sqlite3.Connection | None = None) -> Self:
+        """Use a database of this object alone, or one that is there."""
 
         def connect() -> sqlite3.Connection:
-            return sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+            return connection or _open_memory()
 
         engine = sqlalchemy.create_engine("sqlite://", creator=connect, poolclass=StaticPool)
         return cls(engine, "memory", None, None)
@@ -185,7 +185,7 @@ class Database:
         if values:
             connection.exec_driver_sql(
                 f"INSERT INTO {table.name} ({names}) VALUES ({holes})",  # noqa: S608 - our own names
-                values,  # type: ignore[arg-type]
+                values,
             )
 
     def copy_into_memory(self) -> Database:
@@ -194,17 +194,19 @@ class Database:
         Raises:
             IndexFaultError: It cannot be read, or is no file.
         """
-        copy = Database.open_memory()
-        if self._path is not None:
-            address = f"{self._path.absolute().as_uri()}?mode=ro"
-            try:
-                _check_no_link(self._path)
-                with contextlib.closing(sqlite3.connect(address, uri=True)) as source:
-                    with copy._engine.connect() as connection:
-                        source.backup(connection.connection.driver_connection)  # type: ignore[arg-type]
-            except sqlite3.Error as error:
-                raise _build_fault(error, self.place) from error
-        return copy
+        if self._path is None:
+            return Database.open_memory()
+        copy = _open_memory()
+        address = f"{self._path.absolute().as_uri()}?mode=ro"
+        try:
+            _check_no_link(self._path)
+            source = sqlite3.connect(address, uri=True, timeout=_WAIT_SEC)
+            with contextlib.closing(source):
+                source.backup(copy)
+        except sqlite3.Error as error:
+            copy.close()
+            raise _build_fault(error, self.place) from error
+        return Database.open_memory(copy)
 
     def remove_files(self) -> None:
         """Remove the file, however damaged; a database on a server is made anew in place.
@@ -222,6 +224,10 @@ class Database:
                 f"the damaged index cannot be removed: {error.strerror}", where=self.place
             ) from error
 
+    def is_there(self) -> bool:
+        """Tell whether there is anything: a server is always taken to hold something."""
+        return self._schema is not None or (self._path is not None and self._path.exists())
+
     def find_size_bytes(self) -> int | None:
         """Return the size of the file; None where there is none."""
         try:
@@ -234,11 +240,13 @@ class Database:
         self._engine.dispose()
 
     @contextlib.contextmanager
-    def _connect(self, isolation: Literal["REPEATABLE READ", "READ COMMITTED"]) -> Iterator[Connection]:
+    def _connect(
+        self, isolation: Literal["REPEATABLE READ", "READ COMMITTED"]
+    ) -> Iterator[Connection]:
         try:
             with self._engine.connect() as connection:
                 if self._schema is not None:
-                    connection = connection.execution_options(
+                    connection.execution_options(
                         isolation_level=isolation, schema_translate_map={None: self._schema}
                     )
                 try:
@@ -259,6 +267,10 @@ class Database:
             if self._schema is None:
                 connection.exec_driver_sql("ROLLBACK")
             connection.rollback()
+
+
+def _open_memory() -> sqlite3.Connection:
+    return sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
 
 
 def _check_no_link(path: Path) -> None:

@@ -11,16 +11,24 @@ import hashlib
 import itertools
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from filmcan.errors import BadProfileError
-from filmcan.store.base import FORMAT_MARKER, HOUSEKEEPING
+from filmcan.store.base import FORMAT_MARKER
 from filmcan.store.index import queries
 from filmcan.store.index.database import Database, IndexFaultError
-from filmcan.store.index.queries import Outcome, Paging, RunFilter
+from filmcan.store.index.place import INDEX_PATH, INDEX_VARIABLE
+from filmcan.store.index.questions import (
+    Counts,
+    IndexedRun,
+    Page,
+    Paging,
+    RunFilter,
+    build_component,
+    build_run,
+)
 from filmcan.store.index.reading import Look, read_runs
 from filmcan.store.index.rows import sum_rows
 from filmcan.store.index.scan import UNKNOWN, open_scanner
@@ -30,109 +38,12 @@ if TYPE_CHECKING:
     from filmcan.store.base import Backend
     from filmcan.store.index.compare import Progress
 
-INDEX_VARIABLE = "FILMCAN_INDEX_URL"
-INDEX_NAME = "index.sqlite"
-INDEX_PATH = f"{HOUSEKEEPING}/{INDEX_NAME}"
-
 _T = TypeVar("_T")
 _TRIES = 4
 """How often an answer is begun anew because runs changed while it was made; then what changed
 is shown as it is now, though the filter saw it as it was."""
 _MARKER_LIMIT = 4096
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class IndexedComponent:
-    """A component's row; the fields are those of the manifest's record (C3.3)."""
-
-    position: int
-    name: str
-    kind: str
-    status: str
-    empty_reason: str | None
-    producer_version: str | None
-    schema_version: str | None
-    model_signature: str | None
-    reuse_digest: str | None
-    reused_from_run_id: str | None
-    blocked_by: str | None
-    required: bool
-    started_at: str | None
-    finished_at: str | None
-    duration_ms: int | None
-    device_used: str | None
-    artifact_path: str | None
-    artifact_sha256: str | None
-    artifact_bytes: int | None
-    sub_artifacts: int
-    total_bytes: int
-    error: str | None
-    notes: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class IndexedRun:
-    """A run's row, equal to what its manifest said when the page was made."""
-
-    platform_id: str
-    video_id: str
-    run_id: str
-    status: str | None
-    created_at: str
-    updated_at: str
-    finished_at: str | None
-    config_hash: str
-    revision: int
-    filmcan_version: str | None
-    sampling_policy_version: str
-    dataprocessor_version: str
-    source_name: str | None
-    source_sha256: str | None
-    source_size_bytes: int | None
-    duration_sec: float | None
-    planned_components: tuple[str, ...]
-    components: tuple[IndexedComponent, ...]
-
-    @property
-    def path(self) -> str:
-        """The run's path below the store's root."""
-        return f"{self.platform_id}/{self.video_id}/{self.run_id}"
-
-    @property
-    def pending_components(self) -> tuple[str, ...]:
-        """Planned components that have no record yet, in planned order."""
-        done = {component.name for component in self.components}
-        return tuple(name for name in self.planned_components if name not in done)
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A part of the runs that a filter found.
-
-    Attributes:
-        runs: The runs of this page.
-        total: How many runs were found in all.
-        set_aside: Manifests of the store that give no run: `filmcan fsck` names them.
-    """
-
-    runs: tuple[IndexedRun, ...]
-    total: int
-    set_aside: int
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How runs and their components ended; a run's status None is unfinished."""
-
-    runs: Mapping[str | None, int]
-    outcomes: tuple[Outcome, ...]
-    set_aside: int
-
-    @property
-    def total(self) -> int:
-        """All runs found."""
-        return sum(self.runs.values())
 
 
 class StoreIndex:
@@ -187,6 +98,17 @@ class StoreIndex:
         """
         return self._mend(lambda: self._sync(self._database, on_progress, full=True))
 
+    def survey(self) -> SyncReport | None:
+        """Return what a full synchronisation would find; None when there is no database yet.
+
+        Raises:
+            IndexFaultError: The database cannot be used.
+            StoreUnavailableError: The store refused.
+        """
+        if not self._database.is_there():
+            return None
+        return Synchroniser(self._backend, self._database).survey()
+
     def rebuild(self, *, on_progress: Progress | None = None) -> SyncReport:
         """Make the index anew from all manifests.
 
@@ -198,6 +120,23 @@ class StoreIndex:
         if on_progress is None:
             return self._mend(synchroniser.rebuild)
         return self._mend(lambda: synchroniser.rebuild(on_progress=on_progress))
+
+    def forget(self, video_path: str, *, is_whole: bool) -> None:
+        """Remove what the database holds of a video that was deleted (threats P11).
+
+        A file that cannot be changed is removed: it can be made anew.
+
+        Raises:
+            IndexFaultError: Rows of the video stay.
+        """
+        if not self._database.is_there():
+            return
+        try:
+            Synchroniser(self._backend, self._database).forget(video_path, is_whole=is_whole)
+        except IndexFaultError:
+            if not self._database.is_file:
+                raise
+            self._database.remove_files()
 
     def drop(self) -> None:
         """Remove the database's tables, or its file.
@@ -292,7 +231,7 @@ class StoreIndex:
         runs = {}
         checksums = {}
         for row, components in found:
-            _, stamp, checksum, *facts = row
+            stamp, checksum, *facts = cast("tuple[str, ...]", tuple(row)[1:])
             if checksum != sum_rows(facts, components):
                 raise IndexFaultError(
                     "a row does not have its checksum", code="index_damaged", where=self.place
@@ -366,8 +305,6 @@ def _find_cached_path(store_url: str) -> Path:
 def _build_run(facts: Sequence[object], components: Sequence[Sequence[object]]) -> IndexedRun:
     """Return a run from values in the order of `RUN_FACTS` and `COMPONENT_FACTS`."""
     *plain, planned = facts
-    return IndexedRun(
-        *plain,  # type: ignore[arg-type] - the checksum vouches for them
-        planned_components=tuple(str(planned).split("\n")) if planned else (),
-        components=tuple(IndexedComponent(*values) for values in components),  # type: ignore[arg-type]
-    )
+    parts = (build_component(tuple(values)) for values in components)
+    names = tuple(str(planned).split("\n")) if planned else ()
+    return build_run((*plain, names, tuple(parts)))

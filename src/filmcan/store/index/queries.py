@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 
+from filmcan.store.index.questions import Outcome, Paging, RunFilter
 from filmcan.store.index.rows import COMPONENT_FACTS, RUN_FACTS
 from filmcan.store.index.tables import COMPONENTS, RUNS
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
-
-SortKey = Literal["path", "created_at", "updated_at", "duration_sec"]
-RunStatus = Literal["ok", "error", "unfinished"]
 
 _RUN_COLUMNS = tuple(RUNS.c[name] for name in RUN_FACTS)
 _COMPONENT_COLUMNS = tuple(COMPONENTS.c[name] for name in COMPONENT_FACTS)
@@ -24,68 +21,10 @@ _CHUNK = 500
 """Fewer than any database's limit of parameters in one statement."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunFilter:
-    """Which runs; None asks for nothing. Those about components must hold for one component.
-
-    Attributes:
-        platform_id: Where the video is from.
-        video_id: Which video.
-        run_id: Which run of it.
-        status: ok, error, or unfinished.
-        config_hash: Or the beginning of one.
-        created_from: Time from which on the run was begun.
-        created_before: Time before which it was begun.
-        latest_only: Only each video's latest finished run (C2.2).
-        component: Its name.
-        component_status: ok, empty, error.
-        reason: Its empty_reason.
-        producer_version: Version of the code that made it.
-        schema_version: What it is held to.
-        model_signature: Or the beginning of one.
-        text: Stands in an id, the source's name, a note or an error; letters of ASCII in any case.
-    """
-
-    platform_id: str | None = None
-    video_id: str | None = None
-    run_id: str | None = None
-    status: RunStatus | None = None
-    config_hash: str | None = None
-    created_from: str | None = None
-    created_before: str | None = None
-    latest_only: bool = False
-    component: str | None = None
-    component_status: str | None = None
-    reason: str | None = None
-    producer_version: str | None = None
-    schema_version: str | None = None
-    model_signature: str | None = None
-    text: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Paging:
-    """Which part of the runs found, in which order; `limit` None gives all."""
-
-    sort: SortKey = "path"
-    descending: bool = False
-    limit: int | None = None
-    offset: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How many components of the runs found ended in one way."""
-
-    component: str
-    status: str
-    reason: str | None
-    count: int
-
-
 def count_runs(connection: Connection, wanted: RunFilter) -> int:
     """Return how many runs a filter finds."""
-    return connection.execute(_narrow(select(func.count()).select_from(RUNS), wanted)).scalar_one()
+    statement = _narrow(select(func.count()).select_from(RUNS), wanted)
+    return int(connection.execute(statement).scalar_one())
 
 
 FoundRun = tuple["Row[tuple[Any, ...]]", list[tuple[object, ...]]]
@@ -113,7 +52,7 @@ def find_latest_keys(connection: Connection) -> set[int]:
 def count_by_status(connection: Connection, wanted: RunFilter) -> dict[str | None, int]:
     """Return status -> number of the runs that a filter finds; None are unfinished."""
     statement = _narrow(select(RUNS.c.status, func.count()).select_from(RUNS), wanted)
-    return {status: count for status, count in connection.execute(statement.group_by(RUNS.c.status))}
+    return dict(connection.execute(statement.group_by(RUNS.c.status)).tuples())
 
 
 def count_outcomes(connection: Connection, wanted: RunFilter) -> list[Outcome]:
@@ -188,14 +127,13 @@ def _build_text_condition(text: str) -> ColumnElement[bool]:
     return or_(*map(contains, (*_PATH, RUNS.c.source_name)), in_component)
 
 
-def _build_order(paging: Paging) -> list[ColumnElement[object]]:
-    keys: list[ColumnElement[object]] = list(_PATH)
+def _build_order(paging: Paging) -> list[ColumnElement[Any]]:
+    keys: list[ColumnElement[Any]] = list(_PATH)
     if paging.sort != "path":
         keys.insert(0, RUNS.c[paging.sort])
-    if not paging.descending:
-        ordered = [key.asc() for key in keys]
-    else:
-        ordered = [key.desc() for key in keys]
+    ordered: list[ColumnElement[Any]] = [
+        key.desc() if paging.descending else key.asc() for key in keys
+    ]
     if paging.sort == "duration_sec":
         ordered.insert(0, RUNS.c.duration_sec.is_(None))  # unknown ones last, on every database
     return ordered

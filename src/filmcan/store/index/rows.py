@@ -36,11 +36,15 @@ _get_run_facts = attrgetter(
     "finished_at",
     "config_hash",
 )
-_get_versions = attrgetter(
-    "filmcan_version", "sampling_policy_version", "dataprocessor_version"
-)
+_get_versions = attrgetter("filmcan_version", "sampling_policy_version", "dataprocessor_version")
 _get_outcome = attrgetter(
-    "name", "kind", "status", "empty_reason", "producer_version", "schema_version", "model_signature"
+    "name",
+    "kind",
+    "status",
+    "empty_reason",
+    "producer_version",
+    "schema_version",
+    "model_signature",
 )
 
 _get_course = attrgetter(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import delete, func, select, tuple_, update
@@ -125,6 +126,27 @@ class Synchroniser:
             write_state(connection, state.advance(marks, is_swept=slots is None, runs=runs))
             return self._report(connection, found, removed)
 
+    def survey(self) -> SyncReport:
+        """Return what a full synchronisation would find, without writing.
+
+        Raises:
+            IndexFaultError: The database cannot be read, or is not this store's.
+            StoreUnavailableError: The store refused.
+        """
+        with self._database.read() as connection:
+            if find_state(connection, self._backend.url) is None:
+                raise IndexFaultError(
+                    "the index was made by another version, or for another store",
+                    code="index_damaged",
+                    where=self._database.place,
+                    hint="The next question makes it anew, as `filmcan index rebuild` does.",
+                )
+            knowledge = Knowledge(connection)
+            scanner = open_scanner(self._backend)
+            found = Comparison(scanner, knowledge).compare(None, set(), _say_nothing)
+            removed = sum(path in knowledge.loaded.keys for path in (*found.gone, *found.bare))
+            return self._report(connection, found, removed)
+
     def rebuild(self, *, on_progress: Progress = _say_nothing) -> SyncReport:
         """Make the index anew from all manifests.
 
@@ -164,6 +186,30 @@ class Synchroniser:
             present = find_state(connection, self._backend.url)
             if present is not None and present.sync_id == state.sync_id:
                 write_state(connection, state.advance(marks, is_swept=is_swept, runs=state.runs))
+
+    def forget(self, video_path: str, *, is_whole: bool) -> None:
+        """Remove all rows of a video that was deleted, whole or in part.
+
+        What is left of it comes back with the next synchronisation.
+
+        Raises:
+            IndexFaultError: The database cannot be used.
+        """
+        with self._database.write() as connection:
+            state = find_state(connection, self._backend.url)
+            knowledge = Knowledge(connection)
+            knowledge.load_videos([video_path])
+            run_ids = knowledge.loaded.runs.get(video_path, {})
+            paths = [f"{video_path}/{run_id}" for run_id in run_ids]
+            _forget(connection, paths, knowledge.loaded.keys)
+            folder = FOLDERS.c.path == video_path
+            if is_whole:
+                connection.execute(delete(FOLDERS).where(folder))
+            else:
+                connection.execute(update(FOLDERS).where(folder).values(stamp=UNKNOWN))
+            if state is not None:
+                runs = count_all_runs(connection)
+                write_state(connection, replace(state, sync_id=secrets.token_hex(8), runs=runs))
 
     def _report(
         self,
