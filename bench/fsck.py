@@ -31,23 +31,27 @@ from filmcan.testing.artifacts import NOW, build_product, build_run_record
 SEED = 7
 RUNS = int(os.environ.get("FSCK_RUNS", "10000"))
 HASHED_RUNS = 60
+LARGE_RUNS = 4
 ROUNDS = 5
 GOAL_PER_SEC = 2_000
 GOAL_SHARE = 0.8
 
 _KIB = 1 << 10
 COMPONENTS = {
-    "core_clip": ("core_clip_npz_v1", "dependency_missing", 240 * _KIB),
-    "core_depth_midas": ("core_depth_midas_npz_v1", "dependency_missing", 1_000 * _KIB),
-    "core_object_detections": ("core_object_detections_npz_v1", "dependency_missing", 40 * _KIB),
-    "core_optical_flow": ("core_optical_flow_npz_v1", "video_too_short", 120 * _KIB),
-    "core_face_landmarks": ("core_face_landmarks_npz_v1", "no_faces_in_video", 2_700 * _KIB),
-    "clap_extractor": ("audio_npz_v1", "dependency_missing", 14 * _KIB),
-    "tempo_extractor": ("audio_npz_v1", "audio_missing_or_extract_failed", 6 * _KIB),
-    "loudness_extractor": ("audio_npz_v1", "audio_missing_or_extract_failed", 12 * _KIB),
-    "text_processor": ("text_npz_v1", "no_text_available", 20 * _KIB),
+    "core_clip": ("core_clip_npz_v1", "dependency_missing", 800 * _KIB),
+    "core_depth_midas": ("core_depth_midas_npz_v1", "dependency_missing", 30 * _KIB),
+    "core_object_detections": ("core_object_detections_npz_v1", "dependency_missing", 200 * _KIB),
+    "core_optical_flow": ("core_optical_flow_npz_v1", "video_too_short", 60 * _KIB),
+    "core_face_landmarks": ("core_face_landmarks_npz_v1", "no_faces_in_video", 2_300 * _KIB),
+    "clap_extractor": ("audio_npz_v1", "dependency_missing", 50 * _KIB),
+    "tempo_extractor": ("audio_npz_v1", "audio_missing_or_extract_failed", 30 * _KIB),
+    "loudness_extractor": ("audio_npz_v1", "audio_missing_or_extract_failed", 34 * _KIB),
+    "text_processor": ("text_npz_v1", "no_text_available", 40 * _KIB),
 }
-"""Component -> schema_version, a reason to be empty, and about what a minute of video takes."""
+"""Component -> schema_version, a reason to be empty, and about what 400 samples of a video take."""
+
+_DEPTH_MAPS = {"core_depth_midas": 50 << 20}
+"""What the depth maps take where a profile keeps them."""
 
 _BULK = "bulk"
 
@@ -65,22 +69,24 @@ def measure_fsck(folder: Path) -> None:
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     template = _make_template(folder / "template")
     _measure_metas(folder / "many", template)
-    _measure_data(folder / "large", template)
+    _measure_data(folder / "ordinary", template, HASHED_RUNS, {})
+    _measure_data(folder / "large", template, LARGE_RUNS, _DEPTH_MAPS)
     print(f"load {os.getloadavg()[0]:.1f} at the end")
 
 
 def _measure_metas(root: Path, template: _Template) -> None:
     """Judge existence, size and meta of every artifact of many runs."""
-    backend = _make_store(root, template, RUNS, bulk=False)
+    backend = _make_store(root, template, RUNS, None)
     wall, cpu, found = _time(lambda: _inspect(backend, with_data=False))
     rate = found.artifacts / cpu
     print(f"fsck: {found.runs} runs, {found.artifacts} artifacts, {wall:.1f} s, {cpu:.1f} s of CPU")
     print(f"    {rate:8.0f} artifacts per second and core, goal {GOAL_PER_SEC}", flush=True)
 
 
-def _measure_data(root: Path, template: _Template) -> None:
+def _measure_data(root: Path, template: _Template, runs: int, larger: dict[str, int]) -> None:
     """Rehash every byte of fewer runs of ordinary size, in turn with sha256 over the same files."""
-    backend = _make_store(root, template, HASHED_RUNS, bulk=True)
+    sizes = {name: item[2] for name, item in COMPONENTS.items()} | larger
+    backend = _make_store(root, template, runs, sizes)
     paths = sorted(root.rglob("*.npz"))
     size = sum(path.stat().st_size for path in paths)
     shares = {"cpu": [], "wall": []}  # type: dict[str, list[float]]
@@ -90,7 +96,8 @@ def _measure_data(root: Path, template: _Template) -> None:
         if number:  # the first round warms the cache
             shares["cpu"].append(theirs_cpu / cpu)
             shares["wall"].append(theirs_wall / wall)
-    print(f"fsck --data: {found.artifacts} artifacts, {size >> 20} MiB, {ROUNDS} rounds")
+    mean_kib = size // found.artifacts >> 10
+    print(f"fsck --data: {size >> 20} MiB in artifacts of {mean_kib} KiB each, {ROUNDS} rounds")
     for clock, values in shares.items():
         low, *_, high = sorted(values)
         print(
@@ -133,8 +140,10 @@ def _make_template(root: Path) -> _Template:
     return _Template(transaction.finish(source={}, peak_rss_bytes=None), products)
 
 
-def _make_store(root: Path, template: _Template, runs: int, *, bulk: bool) -> LocalBackend:
-    """Write runs of videos of their own, without flushing."""
+def _make_store(
+    root: Path, template: _Template, runs: int, sizes: dict[str, int] | None
+) -> LocalBackend:
+    """Write runs of videos of their own, without flushing; `sizes` asks for bytes beside."""
     backend = LocalBackend(root)
     with backend.exclusive("bench"):  # makes the store's housekeeping
         pass
@@ -142,7 +151,7 @@ def _make_store(root: Path, template: _Template, runs: int, *, bulk: bool) -> Lo
     for number in range(runs):
         video_id = f"v{number:06d}"
         folder = root / "local" / video_id / template.manifest.run.run_id
-        records = dict(_write_artifacts(folder, template, video_id, generator if bulk else None))
+        records = dict(_write_artifacts(folder, template, video_id, generator, sizes))
         manifest = replace(
             template.manifest,
             run=replace(template.manifest.run, video_id=parse_id("video_id", video_id)),
@@ -156,13 +165,17 @@ def _make_store(root: Path, template: _Template, runs: int, *, bulk: bool) -> Lo
 
 
 def _write_artifacts(
-    folder: Path, template: _Template, video_id: str, generator: np.random.Generator | None
+    folder: Path,
+    template: _Template,
+    video_id: str,
+    generator: np.random.Generator,
+    sizes: dict[str, int] | None,
 ) -> Iterator[tuple[str, ArtifactRecord]]:
     """Write a run's artifacts and yield each one's record with its component."""
     for name, product in template.products.items():
         arrays = dict(product.arrays)
-        if generator is not None:
-            arrays[_BULK] = generator.random(COMPONENTS[name][2] // 4, np.float32)
+        if sizes is not None:
+            arrays[_BULK] = generator.random(sizes[name] // 4, np.float32)
         file = io.BytesIO()
         written = write_npz(file, arrays, {**product.meta, "video_id": video_id})
         path = folder / name / build_artifact_name(name, written.sha256)

@@ -31,6 +31,8 @@ _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _DIRECTORY = getattr(os, "O_DIRECTORY", 0)
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
+_ROOT_FLAGS = os.O_RDONLY | _DIRECTORY | _CLOEXEC
+_FOLDER_FLAGS = os.O_RDONLY | _DIRECTORY | _NOFOLLOW | _CLOEXEC
 
 
 def build_temporary_name(final_name: str) -> str:
@@ -153,21 +155,8 @@ class Root:
             NotADirectoryError: A segment is a file or a link.
             OSError: The file system refused.
         """
-        if create:
-            self._create_root()
-        descriptor = os.open(self.path, os.O_RDONLY | _DIRECTORY | _CLOEXEC)
+        descriptor = self._make_directory(parts) if create else self._open_directory(parts)
         try:
-            for depth, part in enumerate(parts, 1):
-                below, is_new = _open_below(descriptor, part, create=create)
-                try:
-                    if create:
-                        known = (parts[:depth], os.fstat(below).st_ino)
-                        self._flush_entry(known, parent=descriptor, is_new=is_new)
-                except BaseException:
-                    os.close(below)
-                    raise
-                os.close(descriptor)
-                descriptor = below
             yield descriptor
         finally:
             os.close(descriptor)
@@ -179,8 +168,11 @@ class Root:
             FileNotFoundError: There is no such file.
             OSError: It is a link, a directory or a special file, or cannot be read.
         """
-        with self.directory(parts[:-1]) as directory:
+        directory = self._open_directory(parts[:-1])
+        try:
             return open_regular(parts[-1], directory=directory)
+        finally:
+            os.close(directory)
 
     def read_file(self, parts: tuple[str, ...], *, limit: int | None = None) -> bytes:
         """Return the bytes of a regular file.
@@ -229,6 +221,35 @@ class Root:
         except FileNotFoundError:
             return []
         return sorted(found, key=lambda entry: entry.name)
+
+    def _open_directory(self, parts: tuple[str, ...]) -> int:
+        descriptor = os.open(self.path, _ROOT_FLAGS)
+        for part in parts:
+            above = descriptor
+            try:
+                descriptor = os.open(part, _FOLDER_FLAGS, dir_fd=above)
+            finally:
+                os.close(above)
+        return descriptor
+
+    def _make_directory(self, parts: tuple[str, ...]) -> int:
+        self._create_root()
+        descriptor = os.open(self.path, _ROOT_FLAGS)
+        try:
+            for depth, part in enumerate(parts, 1):
+                below, is_new = _make_below(descriptor, part)
+                try:
+                    known = (parts[:depth], os.fstat(below).st_ino)
+                    self._flush_entry(known, parent=descriptor, is_new=is_new)
+                except BaseException:
+                    os.close(below)
+                    raise
+                os.close(descriptor)
+                descriptor = below
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
 
     def _create_root(self) -> None:
         missing = []
@@ -281,14 +302,10 @@ def _find_kind(entry: os.DirEntry[str]) -> Literal["file", "directory", "other"]
     return "directory" if entry.is_dir(follow_symlinks=False) else "other"
 
 
-def _open_below(directory: int, name: str, *, create: bool) -> tuple[int, bool]:
+def _make_below(directory: int, name: str) -> tuple[int, bool]:
     """Return a folder's descriptor, and whether it was missing just now."""
-    flags = os.O_RDONLY | _DIRECTORY | _NOFOLLOW | _CLOEXEC
-    try:
-        return os.open(name, flags, dir_fd=directory), False
-    except FileNotFoundError:
-        if not create:
-            raise
+    with contextlib.suppress(FileNotFoundError):
+        return os.open(name, _FOLDER_FLAGS, dir_fd=directory), False
     with contextlib.suppress(FileExistsError):
         os.mkdir(name, dir_fd=directory)
-    return os.open(name, flags, dir_fd=directory), True
+    return os.open(name, _FOLDER_FLAGS, dir_fd=directory), True

@@ -11,15 +11,19 @@ import pytest
 
 from filmcan.contract.manifest import MANIFEST_NAME, parse_manifest
 from filmcan.errors import (
+    InvalidArtifactError,
     InvalidContentError,
     InvalidManifestError,
     NotFoundError,
     StoreUnavailableError,
 )
+from filmcan.npz.reader import open_npz
+from filmcan.npz.source import ByteSource
 from filmcan.store.base import Backend
 from filmcan.store.deletion import delete_video
 from filmcan.store.inspect import inspect_store
 from filmcan.store.local import LocalBackend
+from filmcan.store.memory import MemoryBackend
 from filmcan.store.quarantine import QUARANTINE
 from filmcan.store.rebuild import NOTE, build_manifest
 from filmcan.store.repair import Repair, repair_store
@@ -64,9 +68,9 @@ def repair(backend: Backend, *, with_data: bool = False) -> list[Repair]:
     return repairs
 
 
-def find_artifact(backend: Backend, name: str = COMPONENT) -> str:
-    record = Store(backend).run("local", "v1", "r1").components[name].artifacts[0]
-    return f"local/v1/r1/{record.path}"
+def find_artifact(backend: Backend, name: str = COMPONENT, video_id: str = "v1") -> str:
+    record = Store(backend).run("local", video_id, "r1").components[name].artifacts[0]
+    return f"local/{video_id}/r1/{record.path}"
 
 
 def flip(backend: Backend, path: str, at: int) -> None:
@@ -110,13 +114,45 @@ def test_p9_any_flipped_byte_of_an_artifact_is_found_by_rehashing(backend: Backe
 
 
 @pytest.mark.parametrize("at", [0, 30, -1])
-def test_p9_a_damaged_container_that_was_listed_as_such_is_found(backend: Backend, at: int) -> None:
+def test_p9_a_container_damaged_before_it_was_listed_is_found_by_reading_it(
+    backend: Backend, at: int
+) -> None:
+    """The hash is right then: what fsck does not open is for whoever reads or validates."""
     writer = begin_run(backend)
     place = f"{writer.run_path}/{commit(writer)}"
     flip(backend, place, at)
     relist(backend, place)
-    (code,) = codes(backend, with_data=True)
-    assert code not in ("hash_mismatch", "size_mismatch")
+    with pytest.raises(InvalidArtifactError), open_npz(backend.open(place)) as npz:
+        npz.check()
+    assert codes(backend, with_data=True) == (["zip_end_record"] if at == -1 else [])
+
+
+def test_an_error_ends_the_look_at_many_runs_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = MemoryBackend()
+    for number in range(20):
+        write_run(backend, f"v{number}")
+
+    def refuse(_path: str) -> ByteSource:
+        raise StoreUnavailableError("gone")
+
+    monkeypatch.setattr(backend, "open", refuse)
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    with pytest.raises(StoreUnavailableError, match="gone"):
+        inspect_store(backend, with_data=True)
+
+
+def test_one_processor_and_many_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = MemoryBackend()
+    for number in range(5):
+        write_run(backend, f"v{number}")
+        flip(backend, find_artifact(backend, video_id=f"v{number}"), 50)
+    found = []
+    for count in (1, 4):
+        monkeypatch.setattr("os.cpu_count", lambda count=count: count)
+        findings = inspect_store(backend, with_data=True).findings
+        found.append([finding.issue.where for finding in findings])
+    assert found[0] == found[1]
+    assert len(found[0]) == 5
 
 
 def relist(backend: Backend, place: str) -> None:

@@ -169,7 +169,7 @@ def _read_run(reader: ObjectReader) -> RunRecord:
         revision=reader.whole("revision"),
         write_id=reader.optional_text("write_id"),
         peak_rss_bytes=reader.optional_whole("peak_rss_bytes"),
-        extra=reader.extra(_names(RunRecord)),
+        extra=reader.extra(_KNOWN[RunRecord]),
     )
 
 
@@ -200,7 +200,7 @@ def _read_component(reader: ObjectReader) -> ComponentRecord:
         reuse_key=_read_object(reader, "reuse_key") if reader.value.get("reuse_key") else None,
         reused_from_run_id=reader.optional_text("reused_from_run_id"),
         blocked_by=reader.optional_text("blocked_by"),
-        extra=reader.extra(_names(ComponentRecord)),
+        extra=reader.extra(_KNOWN[ComponentRecord]),
     )
     for fault in find_component_faults(record):
         reader.report(fault, "", "inconsistent")
@@ -213,7 +213,7 @@ def _read_artifact(reader: ObjectReader, component: str) -> ArtifactRecord:
         size_bytes=reader.whole("size_bytes"),
         sha256=reader.checked("sha256", find_digest_fault),
         kind=cast("Literal['npz', 'npy']", reader.choice("kind", ("npz", "npy"))),
-        extra=reader.extra(_names(ArtifactRecord)),
+        extra=reader.extra(_KNOWN[ArtifactRecord]),
     )
 
 
@@ -234,6 +234,8 @@ _FIELD_NAMES: Mapping[type, tuple[str, ...]] = {
     for kind in (RunRecord, ComponentRecord, ArtifactRecord)
 }
 """Listed once: a store has tens of thousands of records."""
+
+_KNOWN = {kind: frozenset(names) for kind, names in _FIELD_NAMES.items()}
 
 
 def _build_document(manifest: Manifest) -> dict[str, object]:

@@ -34,8 +34,9 @@ from filmcan.npz.stored_array import (
     take_step,
     view_bytes,
 )
-from filmcan.npz.zip_directory import Directory, Member
+from filmcan.npz.zip_directory import Directory
 from filmcan.npz.zip_member import check_descriptor, find_header_size, parse_local
+from filmcan.npz.zip_records import Member
 
 ONE_READ_BYTES = 256 << 10
 """Members up to this size are read at once, header and content together."""

@@ -22,7 +22,8 @@ from filmcan.npz.limits import DEFAULT_LIMITS, ReadLimits
 from filmcan.npz.member_data import MemberData
 from filmcan.npz.refusal import Place, over_limit, refuse
 from filmcan.npz.source import Buffer, ByteSource, FileSource, open_source
-from filmcan.npz.zip_directory import Member, read_directory
+from filmcan.npz.zip_directory import read_directory
+from filmcan.npz.zip_records import Member
 
 META = "meta"
 META_JSON = "meta_json"

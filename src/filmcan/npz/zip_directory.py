@@ -11,7 +11,6 @@ import functools
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from operator import sub
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from filmcan.errors import InvalidArtifactError
@@ -20,6 +19,7 @@ from filmcan.npz.limits import ReadLimits
 from filmcan.npz.refusal import over_limit, refuse
 from filmcan.npz.source import Buffer, ByteSource, read_exactly
 from filmcan.npz.zip_names import parse_name
+from filmcan.npz.zip_records import Columns, Members
 
 TAIL_BYTES = 32 << 10
 """Read at once from the end: directory, `meta_json`, `meta` and the small arrays of ours."""
@@ -42,40 +42,6 @@ _LONGEST_REST = z.FULL_16 + 24
 """An extra field and a data descriptor: all that stands between name, content and next member."""
 
 
-class Member(NamedTuple):
-    """One member as the central directory states it.
-
-    `end` is where the next member, or the directory, starts; `size` is the size after inflating.
-    """
-
-    key: str
-    name: bytes
-    flags: int
-    method: int
-    crc: int
-    stored_size: int
-    size: int
-    offset: int
-    end: int
-
-
-class Columns(NamedTuple):
-    """The judged fields of all records, one tuple per field: bulk checks cost less than loops."""
-
-    signatures: tuple[bytes, ...] = ()
-    versions: tuple[int, ...] = ()
-    flags: tuple[int, ...] = ()
-    methods: tuple[int, ...] = ()
-    crcs: tuple[int, ...] = ()
-    stored_sizes: tuple[int, ...] = ()
-    sizes: tuple[int, ...] = ()
-    name_sizes: tuple[int, ...] = ()
-    extra_sizes: tuple[int, ...] = ()
-    comment_sizes: tuple[int, ...] = ()
-    disks: tuple[int, ...] = ()
-    offsets: tuple[int, ...] = ()
-
-
 class _Layout(NamedTuple):
     """A sound directory met before: the artifacts of one component differ in few of its bytes.
 
@@ -88,7 +54,7 @@ class _Layout(NamedTuple):
     unpack: Callable[[bytes], tuple[Any, ...]]
     fixed: tuple[tuple[bytes, ...], ...]
     names: tuple[bytes, ...]
-    keys: tuple[str, ...]
+    places: Mapping[str, int]
     columns: Columns
 
 
@@ -106,13 +72,13 @@ class Table(NamedTuple):
     """What a directory says of its members, checked but for the limits.
 
     Attributes:
-        members: By key, in the file's order; shared, never changed.
+        members: By key, in the file's order.
         largest: Size of the largest member after inflating.
         total: Sizes of all members together.
         inflated: Sizes of all compressed members together.
     """
 
-    members: Mapping[str, Member]
+    members: Members
     largest: int
     total: int
     inflated: int
@@ -127,7 +93,7 @@ class Directory(NamedTuple):
         tail_offset: Where they start.
     """
 
-    members: Mapping[str, Member]
+    members: Members
     tail: memoryview
     tail_offset: int
 
@@ -156,24 +122,21 @@ def read_directory(source: ByteSource, limits: ReadLimits) -> Directory:
 
 def _parse_table(records: bytes, count: int, offset: int) -> Table:
     """Return what the records of a directory at `offset` say."""
-    names, keys, columns = _parse_records(records, count)
+    names, places, columns = _parse_records(records, count)
     ends = (*columns.offsets[1:], offset)
-    _check_layout(keys, columns, ends)
-    _, _, flags, methods, crcs, stored_sizes, sizes, *_, offsets = columns
-    columns_of_members = (keys, names, flags, methods, crcs, stored_sizes, sizes, offsets, ends)
-    rows = zip(*columns_of_members, strict=False)  # without members there is an end all the same
+    _check_layout(places, columns, ends)
+    methods, sizes = columns.methods, columns.sizes
     inflated = 0
     if any(methods):
         inflated = sum(size for size, method in zip(sizes, methods, strict=True) if method)
     return Table(
-        members=MappingProxyType(dict(zip(keys, map(_make_member, rows), strict=True))),
+        members=Members(places, names, columns, ends),
         largest=max(sizes, default=0),
         total=sum(sizes),
         inflated=inflated,
     )
 
 
-_make_member = Member._make
 _parse_table_once = functools.lru_cache(maxsize=128)(_parse_table)
 """The same bytes at the same place say the same: an artifact is often opened more than once."""
 
@@ -256,7 +219,7 @@ def _refuse_end(source: ByteSource, tail: Buffer) -> InvalidArtifactError:
     return refuse("not_a_zip", f"not an NPZ: it starts with {start!r} and has no end record")
 
 
-def _parse_records(data: bytes, count: int) -> tuple[tuple[bytes, ...], tuple[str, ...], Columns]:
+def _parse_records(data: bytes, count: int) -> tuple[tuple[bytes, ...], Mapping[str, int], Columns]:
     """Return names, keys and fields of all records; they must fill the directory exactly."""
     known = _layouts.get((len(data), count))
     if known is not None:
@@ -265,7 +228,7 @@ def _parse_records(data: bytes, count: int) -> tuple[tuple[bytes, ...], tuple[st
             before = known.columns
             return (
                 known.names,
-                known.keys,
+                known.places,
                 Columns(*before[:4], flat[2::8], flat[3::8], flat[4::8], *before[7:11], flat[6::8]),
             )
     names, columns = _unpack_one_by_one(data, count)
@@ -273,24 +236,24 @@ def _parse_records(data: bytes, count: int) -> tuple[tuple[bytes, ...], tuple[st
         raise refuse("zip_directory", "a record of the directory is damaged")
     if any(columns.comment_sizes) or any(columns.disks):
         raise refuse("zip_directory", "a member has a comment or lies on another volume")
-    keys = _parse_names(names, columns.flags)
+    places = _parse_names(names, columns.flags)
     if any(columns.extra_sizes):
-        return names, keys, _widen_all(data, columns)
+        return names, places, _widen_all(data, columns)
     if 0 < count <= _LONGEST_LAYOUT:
-        _remember(data, names, keys, columns)
-    return names, keys, columns
+        _remember(data, names, places, columns)
+    return names, places, columns
 
 
-def _parse_names(names: tuple[bytes, ...], flags: tuple[int, ...]) -> tuple[str, ...]:
-    """Return the keys, no two of them the same on any disk."""
+def _parse_names(names: tuple[bytes, ...], flags: tuple[int, ...]) -> Mapping[str, int]:
+    """Return which record each key has, no two keys the same on any disk."""
     keys = dict(map(parse_name, names, flags))
     if len(set(keys.values())) != len(names):
         raise refuse("zip_duplicate", "a key occurs twice (ignoring case)")
-    return tuple(keys)
+    return {key: place for place, key in enumerate(keys)}
 
 
 def _remember(
-    data: bytes, names: tuple[bytes, ...], keys: tuple[str, ...], columns: Columns
+    data: bytes, names: tuple[bytes, ...], places: Mapping[str, int], columns: Columns
 ) -> None:
     """Keep a layout that was parsed record by record and found sound."""
     if len(_layouts) >= _MAX_LAYOUTS:
@@ -299,7 +262,7 @@ def _remember(
     unpack = struct.Struct("<" + form).unpack
     flat = unpack(data)
     fixed = (flat[::8], flat[1::8], flat[5::8], flat[7::8])
-    _layouts[len(data), len(names)] = _Layout(unpack, fixed, names, keys, columns)
+    _layouts[len(data), len(names)] = _Layout(unpack, fixed, names, places, columns)
 
 
 def _unpack_one_by_one(data: bytes, count: int) -> tuple[tuple[bytes, ...], Columns]:

@@ -7,7 +7,8 @@ import struct
 from filmcan.npz import zip_format as z
 from filmcan.npz.refusal import refuse
 from filmcan.npz.source import Buffer
-from filmcan.npz.zip_directory import Member, find_zip64
+from filmcan.npz.zip_directory import find_zip64
+from filmcan.npz.zip_records import Member
 
 _unpack_local = struct.Struct("<4s2x2H4x3L2H").unpack_from
 """The fields of `zip_format.LOCAL` that are judged; version and times are passed over."""

@@ -74,17 +74,19 @@ class LocalBackend:
         modified: dict[str, float] = {}
         with _translated(folder):
             try:
-                for entry, found in self._scan(_split(folder)):
-                    if stat.S_ISREG(found.st_mode):
-                        files.append((entry, found.st_size))
-                    elif stat.S_ISDIR(found.st_mode):
-                        folders.append(entry)
-                    else:
-                        strange.append(entry)
-                        continue
-                    modified[entry] = found.st_mtime
+                entries = self._scan(_split(folder))
             except FileNotFoundError:
                 return Listing((), {})
+        for name, found in entries:
+            kind = stat.S_IFMT(found.st_mode)
+            if kind == stat.S_IFREG:
+                files.append((name, found.st_size))
+            elif kind == stat.S_IFDIR:
+                folders.append(name)
+            else:
+                strange.append(name)
+                continue
+            modified[name] = found.st_mtime
         return Listing(
             tuple(sorted(folders)), dict(sorted(files)), tuple(sorted(strange)), modified
         )
@@ -184,11 +186,15 @@ class LocalBackend:
         except FileNotFoundError:
             return None
 
-    def _scan(self, folder: tuple[str, ...]) -> Iterator[tuple[str, os.stat_result]]:
+    def _scan(self, folder: tuple[str, ...]) -> list[tuple[str, os.stat_result]]:
+        found = []
         with self._root.directory(folder) as directory, os.scandir(directory) as entries:
             for entry in entries:
-                with contextlib.suppress(FileNotFoundError):  # removed since it was listed
-                    yield entry.name, entry.stat(follow_symlinks=False)
+                try:
+                    found.append((entry.name, entry.stat(follow_symlinks=False)))
+                except FileNotFoundError:  # removed since it was listed
+                    continue
+        return found
 
     @contextlib.contextmanager
     def _locked(self, path: str, kind: str = "swap") -> Iterator[None]:
