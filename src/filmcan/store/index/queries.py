@@ -52,7 +52,8 @@ def find_latest_keys(connection: Connection) -> set[int]:
 def count_by_status(connection: Connection, wanted: RunFilter) -> dict[str | None, int]:
     """Return status -> number of the runs that a filter finds; None are unfinished."""
     statement = _narrow(select(RUNS.c.status, func.count()).select_from(RUNS), wanted)
-    return dict(connection.execute(statement.group_by(RUNS.c.status)).tuples())
+    rows = connection.execute(statement.group_by(RUNS.c.status))
+    return {row[0]: row[1] for row in rows}
 
 
 def count_outcomes(connection: Connection, wanted: RunFilter) -> list[Outcome]:
