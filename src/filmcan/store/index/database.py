@@ -99,7 +99,7 @@ class Database:
             engine = sqlalchemy.create_engine(
                 parsed, poolclass=NullPool, connect_args={"connect_timeout": 5}
             )
-        except ArgumentError as error:
+        except (ArgumentError, ValueError) as error:
             raise BadProfileError(
                 "the index's URL cannot be read",
                 hint="Write postgresql://USER@HOST/DATABASE.",
@@ -200,8 +200,11 @@ class Database:
         address = f"{self._path.absolute().as_uri()}?mode=ro"
         try:
             _check_no_link(self._path)
-            source = sqlite3.connect(address, uri=True, timeout=_WAIT_SEC)
+            source = sqlite3.connect(address, uri=True, timeout=_WAIT_SEC, isolation_level=None)
             with contextlib.closing(source):
+                # A backup waits for ever where it finds a lock; from here on there is none.
+                source.execute("BEGIN")
+                source.execute("SELECT 1 FROM sqlite_master").fetchall()
                 source.backup(copy)
         except sqlite3.Error as error:
             copy.close()

@@ -123,8 +123,9 @@ def _build_text_condition(text: str) -> ColumnElement[bool]:
     def contains(column: ColumnElement[str]) -> ColumnElement[bool]:
         return func.lower(column).contains(folded, autoescape=True)
 
-    of_component = or_(contains(COMPONENTS.c.error), contains(COMPONENTS.c.notes))
-    in_component = exists().where(and_(COMPONENTS.c.run_key == RUNS.c.id, of_component))
+    component = COMPONENTS.alias()
+    of_component = or_(contains(component.c.error), contains(component.c.notes))
+    in_component = exists().where(and_(component.c.run_key == RUNS.c.id, of_component))
     return or_(*map(contains, (*_PATH, RUNS.c.source_name)), in_component)
 
 

@@ -46,11 +46,16 @@ class State:
     marks: Marks | None
     runs: int
 
+    @property
+    def is_small(self) -> bool:
+        """True when everything is looked at every time."""
+        return self.runs <= SWEPT_ALWAYS_RUNS
+
     def find_dirty_slots(self, present: Marks | None) -> set[int] | None:
         """Return the slots to be looked at; None: everything must be."""
         age = time.time() - self.swept_at
         if (
-            self.runs <= SWEPT_ALWAYS_RUNS
+            self.is_small
             or not self.boot_id
             or self.boot_id != read_boot_id()
             or not 0 <= age < SWEPT_EVERY_SEC

@@ -18,7 +18,6 @@ from filmcan.store.index.reading import Seen, read_runs
 from filmcan.store.index.rows import COMPONENT_FACTS, RUN_FACTS, Values
 from filmcan.store.index.scan import UNKNOWN, open_scanner
 from filmcan.store.index.state import (
-    SWEPT_ALWAYS_RUNS,
     State,
     count_all_runs,
     find_state,
@@ -178,8 +177,7 @@ class Synchroniser:
         self, state: State, marks: Marks | None, *, is_swept: bool, is_asked: bool
     ) -> None:
         """Note that nothing has changed, where that spares a look next time."""
-        is_small = state.runs <= SWEPT_ALWAYS_RUNS
-        if not is_asked and (is_small or (marks == state.marks and not is_swept)):
+        if not is_asked and (state.is_small or (marks == state.marks and not is_swept)):
             return
         # The answer stands without it.
         with contextlib.suppress(IndexFaultError), self._database.write() as connection:
