@@ -139,16 +139,22 @@ def render(
         str, typer.Argument(help="Run or artifact: a path, or platform/video[/run].")
     ],
     *,
-    view: Annotated[Literal["summary", "features"], typer.Option(help="What to render.")] = (
-        "summary"
-    ),
+    view: Annotated[
+        Literal["summary", "features", "series", "full"], typer.Option(help="What to render.")
+    ] = "summary",
+    key: Annotated[list[str] | None, typer.Option("--key", help="Series: only this key.")] = None,
+    start_sec: Annotated[float | None, typer.Option(help="Series: from this time on.")] = None,
+    end_sec: Annotated[float | None, typer.Option(help="Series: up to this time.")] = None,
+    max_points: Annotated[
+        int, typer.Option(min=2, help="Series: points of a curve; extremes are kept.")
+    ] = 2000,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Render a run or an artifact as JSON."""
     from filmcan.cli.screen import print_json
-    from filmcan.operations.viewing import render_target
+    from filmcan.operations.viewing import Window, render_target
 
-    print_json(render_target(target, store, view))
+    print_json(render_target(target, store, view, Window(start_sec, end_sec, max_points, key)))
 
 
 @app.command()

@@ -187,9 +187,10 @@ def _compare_dims(old: ArtifactSchema, new: ArtifactSchema) -> Iterator[SchemaCh
             sides = (str(before.samples), str(after.samples))
             place_of = f"{place}.samples"
             yield _change("needs_new_version", old.component, place_of, sides, _STRICTER)
-        if before.description != after.description:
-            texts = (before.description, after.description)
-            yield _change("compatible", old.component, f"{place}.description", texts, _WORDS)
+        for field in ("description", "positions", "labels"):
+            texts = (getattr(before, field), getattr(after, field))
+            if texts[0] != texts[1]:
+                yield _change("compatible", old.component, f"{place}.{field}", texts, _WORDS)
 
 
 def _compare_keys(old: ArtifactSchema, new: ArtifactSchema) -> Iterator[SchemaChange]:
@@ -233,8 +234,10 @@ def _compare_key(
             (old.tier, new.tier),
             "who takes all model_facing keys would take another set" if serves else _WORDS,
         )
-    if old.view != new.view:
-        yield _change("compatible", component, f"{place}.view", (old.view, new.view), _WORDS)
+    for field in _PICTURE_FIELDS:
+        before, after = getattr(old, field), getattr(new, field)
+        if before != after:
+            yield _change("compatible", component, f"{place}.{field}", (before, after), _WORDS)
 
 
 def _compare_values(
@@ -339,6 +342,7 @@ def _compare_reasons(old: ArtifactSchema, new: ArtifactSchema) -> Iterator[Schem
 _WORDS = "for people only: no artifact is judged by it"
 _STRICTER = "one of the two documents refuses artifacts that the other accepts"
 _FIXED = "the contract fixes it for every version (C8.3, C9)"
+_PICTURE_FIELDS = ("view", "indexes", "captions")
 _STRICT_KEY_FIELDS = {
     "dtype": "readers allocate, compare and store by it",
     "shape": "readers index by it",

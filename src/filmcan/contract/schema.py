@@ -25,8 +25,19 @@ DType = Literal[
 Tier = Literal["model_facing", "analytics", "debug"]
 Kind = Literal["core", "module", "audio", "text"]
 View = Literal[
-    "none", "line", "heat_map", "boxes", "landmarks", "image_strip", "flow_strip", "bars"
+    "none",
+    "line",
+    "events",
+    "heat_map",
+    "similarity",
+    "boxes",
+    "landmarks",
+    "image_strip",
+    "flow_strip",
+    "bars",
 ]
+"""How a key is drawn (docs/schemas.md has the table). With `positions`, `labels`, `indexes` and
+`captions` it is all a face needs to show a component it has never heard of."""
 
 Axis = int | str
 """One axis of a shape: a fixed size, a named dim (`N`), or `any`."""
@@ -34,7 +45,7 @@ Axis = int | str
 FLOAT_TYPES = frozenset({"float16", "float32", "float64"})
 INTEGER_TYPES = frozenset({"int32", "int64"})
 
-DIM_FIELDS = ("description", "samples")
+DIM_FIELDS = ("description", "samples", "positions", "labels")
 ROOT_FIELDS = (
     "schema_version",
     "kind",
@@ -58,6 +69,8 @@ KEY_FIELDS = (
     "zero_plausible",
     "increasing",
     "view",
+    "indexes",
+    "captions",
     "description",
 )
 FEATURE_FIELDS = ("unit", "range", "nullable", "mask", "description")
@@ -71,11 +84,15 @@ class DimSchema:
         name: As it stands in shapes.
         description: What is counted along it.
         samples: True when an `ok` artifact must have at least one (C8.5).
+        positions: Key that says where each entry lies: seconds, or positions along another dim.
+        labels: Key that names each entry.
     """
 
     name: str
     description: str
     samples: bool = False
+    positions: str | None = None
+    labels: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +114,8 @@ class KeySchema:
         zero_plausible: False when an array of nothing but zeros betrays a missing measurement.
         increasing: True for a strictly increasing 1-d array (time and index axes).
         view: How to draw it.
+        indexes: Dim along which its whole numbers count, None when they count nothing.
+        captions: Keys to write beside each box or face of this one.
         description: What it says.
     """
 
@@ -113,6 +132,8 @@ class KeySchema:
     zero_plausible: bool
     increasing: bool
     view: View
+    indexes: str | None
+    captions: tuple[str, ...]
     description: str
 
 
@@ -233,7 +254,11 @@ def _parse_dims(reader: ObjectReader) -> dict[str, DimSchema]:
     for name, entry in reader.children("dims"):
         entry.only(DIM_FIELDS)
         found[name] = DimSchema(
-            name, entry.text("description"), entry.flag("samples", default=False)
+            name,
+            entry.text("description"),
+            entry.flag("samples", default=False),
+            entry.optional_text("positions"),
+            entry.optional_text("labels"),
         )
     return found
 
@@ -257,6 +282,8 @@ def _parse_keys(reader: ObjectReader) -> dict[str, KeySchema]:
             zero_plausible=entry.flag("zero_plausible", default=True),
             increasing=entry.flag("increasing", default=False),
             view=cast("View", entry.choice("view", get_args(View), default="none")),
+            indexes=entry.optional_text("indexes"),
+            captions=entry.texts("captions"),
             description=entry.text("description"),
         )
     return found

@@ -24,6 +24,7 @@ from filmcan.contract.schema_rules import DIM_NAME, KEY_NAME, SCHEMA_VERSION
 _TEXT: dict[str, object] = {"type": "string"}
 _FLAG: dict[str, object] = {"type": "boolean"}
 _TEXTS: dict[str, object] = {"type": "array", "items": _TEXT}
+_NAME: dict[str, object] = {"type": ["string", "null"]}
 _BOUND: dict[str, object] = {"type": ["number", "null"]}
 
 _FIELDS: dict[str, dict[str, object]] = {
@@ -62,6 +63,11 @@ _FIELDS: dict[str, dict[str, object]] = {
         "description": "One part for each component that shares this schema_version.",
     },
     "samples": {**_FLAG, "description": "True when an ok artifact has at least one (C8.5)."},
+    "positions": {
+        **_NAME,
+        "description": "Key that says where each entry lies: seconds, or along another dim.",
+    },
+    "labels": {**_NAME, "description": "Key that names each entry."},
     "dtype": {"enum": list(get_args(DType)), "description": "Element type."},
     "shape": {
         "type": "array",
@@ -79,13 +85,12 @@ _FIELDS: dict[str, dict[str, object]] = {
         "description": "Least and greatest value; null for no bound.",
     },
     "nullable": {**_FLAG, "description": "True when it may be missing although its mask is true."},
-    "mask": {
-        "type": ["string", "null"],
-        "description": "The bool key that says where this one is measured.",
-    },
+    "mask": {**_NAME, "description": "The bool key that says where this one is measured."},
     "zero_plausible": {**_FLAG, "description": "False when nothing but zeros betrays a fault."},
     "increasing": {**_FLAG, "description": "True for strictly increasing axes."},
     "view": {"enum": list(get_args(View)), "description": "How to draw it."},
+    "indexes": {**_NAME, "description": "Dim along which its whole numbers count."},
+    "captions": {**_TEXTS, "description": "Keys to write beside each box or face of this one."},
 }
 
 _REQUIRED: dict[tuple[str, ...], tuple[str, ...]] = {

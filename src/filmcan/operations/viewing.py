@@ -1,4 +1,9 @@
-"""Look into a run or an artifact. The verbs behind `filmcan show` and `filmcan render`."""
+"""Look into a run or an artifact. The verbs behind `filmcan show`, `filmcan render` and the server.
+
+Views: `summary` (what there is), `features` (the tabular part), `series` (what can be drawn,
+thinned and by window), `full` (every value). All are deterministic, with null and a reason where
+something is missing (C10.1).
+"""
 
 from __future__ import annotations
 
@@ -9,23 +14,41 @@ from filmcan.contract.registry import get_schema
 from filmcan.errors import InvalidSchemaError, NotFoundError
 from filmcan.operations.targets import locate
 from filmcan.render.features import render_features
-from filmcan.render.summary import render_artifact_summary, render_run_summary
+from filmcan.render.full import render_full
+from filmcan.render.series import WHOLE, Window, render_series
+from filmcan.render.summary import render_artifact_summary, render_component, render_run_summary
 
 if TYPE_CHECKING:
     from filmcan.contract.schema import ArtifactSchema
     from filmcan.npz.artifact import Artifact
+    from filmcan.npz.validate import FindSchema
     from filmcan.store.run import Run
 
-ViewName = Literal["summary", "features"]
+__all__ = [
+    "WHOLE",
+    "ViewName",
+    "Window",
+    "find_schema",
+    "render_artifact_view",
+    "render_component_row",
+    "render_component_view",
+    "render_run_view",
+    "render_target",
+]
+
+ViewName = Literal["summary", "features", "series", "full"]
 
 
-def render_target(target: str, store: str, view: ViewName) -> dict[str, object]:
+def render_target(
+    target: str, store: str, view: ViewName, window: Window = WHOLE
+) -> dict[str, object]:
     """Return a view of a run or an artifact as a JSON object.
 
     Args:
         target: As `targets.locate` takes it.
         store: Where names are looked up.
-        view: `summary` (what there is) or `features` (the tabular part).
+        view: Which one.
+        window: For `series`, which part and how much of it.
 
     Raises:
         NotFoundError: Nothing is there.
@@ -35,44 +58,119 @@ def render_target(target: str, store: str, view: ViewName) -> dict[str, object]:
     located = locate(target, store)
     if located.artifact is not None:
         with located.artifact as artifact:
-            return _render_artifact(artifact, view)
+            return render_artifact_view(artifact, view, window)
     if located.run is None:
         raise NotFoundError("there is no such run or artifact", where=target)
-    return _render_run(located.run, view)
+    return render_run_view(located.run, view, window)
 
 
-def find_schema(artifact: Artifact) -> ArtifactSchema | None:
+def render_run_view(run: Run, view: ViewName, window: Window = WHOLE) -> dict[str, object]:
+    """Return a view of a whole run; for all but `summary`, one of each component.
+
+    Raises:
+        InvalidContentError: An artifact is damaged.
+        StoreUnavailableError: The store refused.
+    """
+    if view == "summary":
+        return {"view": view, "run_path": run.path, **render_run_summary(run.manifest)}
+    return {
+        "view": view,
+        "run_path": run.path,
+        "components": {
+            name: render_component_view(run, name, view, window) for name in run.components
+        },
+    }
+
+
+def render_component_view(
+    run: Run,
+    component: str,
+    view: ViewName,
+    window: Window = WHOLE,
+    *,
+    max_items: int | None = None,
+    find_rules: FindSchema = get_schema,
+) -> dict[str, object]:
+    """Return a view of one component of a run; of one that failed, its error and nothing else.
+
+    Raises:
+        NotFoundError: The run has no such component.
+        InvalidContentError: Its artifact is damaged.
+        StoreUnavailableError: The store refused.
+    """
+    record = run.components.get(component)
+    if record is not None and not record.artifacts:
+        return {
+            "view": view,
+            "producer": component,
+            "status": record.status,
+            "empty_reason": record.empty_reason,
+            "error": record.error,
+            **_CONTENT_OF_NOTHING[view],
+        }
+    with run[component] as artifact:
+        return render_artifact_view(
+            artifact, view, window, max_items=max_items, find_rules=find_rules
+        )
+
+
+def render_component_row(run: Run, component: str) -> dict[str, object]:
+    """Return what the manifest says of one component.
+
+    Raises:
+        NotFoundError: The run has no such component.
+    """
+    record = run.components.get(component)
+    if record is None:
+        raise NotFoundError(f"the run has no component {component!r}", where=run.path)
+    return render_component(record)
+
+
+def render_artifact_view(
+    artifact: Artifact,
+    view: ViewName,
+    window: Window = WHOLE,
+    *,
+    max_items: int | None = None,
+    find_rules: FindSchema = get_schema,
+) -> dict[str, object]:
+    """Return a view of one artifact.
+
+    Raises:
+        InvalidArtifactError: It is damaged.
+    """
+    schema = find_schema(artifact, find_rules)
+    reason = artifact.empty_reason
+    head = {
+        "view": view,
+        "producer": artifact.meta.get("producer"),
+        "status": artifact.status,
+        "empty_reason": reason,
+        "error": None,
+    }
+    if view == "summary":
+        return {**head, **render_artifact_summary(artifact, schema)}
+    if view == "features":
+        return {**head, "features": render_features(artifact, schema)}
+    if view == "series":
+        return {**head, "series": render_series(artifact, schema, window)}
+    return {**head, "arrays": render_full(artifact, schema, max_items=max_items)}
+
+
+def find_schema(artifact: Artifact, find_rules: FindSchema = get_schema) -> ArtifactSchema | None:
     """Return the rules of an artifact, None when the registry has none that it satisfies."""
     if find_form(artifact.meta) == "carried":
         return None  # its keys may mean something else than those of the schema it names
     version, producer = artifact.meta.get("schema_version"), artifact.meta.get("producer")
     try:
-        return get_schema(str(version), str(producer))
+        return find_rules(str(version), str(producer))
     except (NotFoundError, InvalidSchemaError):
         return None
 
 
-def _render_artifact(artifact: Artifact, view: ViewName) -> dict[str, object]:
-    schema = find_schema(artifact)
-    if view == "summary":
-        return {"view": view, **render_artifact_summary(artifact, schema)}
-    return {
-        "view": view,
-        "producer": artifact.meta.get("producer"),
-        "status": artifact.status,
-        "empty_reason": artifact.meta.get("empty_reason"),
-        "features": render_features(artifact, schema),
-    }
-
-
-def _render_run(run: Run, view: ViewName) -> dict[str, object]:
-    if view == "summary":
-        return {"view": view, "run_path": run.path, **render_run_summary(run.manifest)}
-    components = {}
-    for name, record in run.components.items():
-        if record.artifacts:
-            with run[name] as artifact:
-                components[name] = _render_artifact(artifact, view)
-        else:
-            components[name] = {"status": record.status, "error": record.error, "features": []}
-    return {"view": view, "run_path": run.path, "components": components}
+_CONTENT_OF_NOTHING: dict[ViewName, dict[str, object]] = {
+    "summary": {"meta": {}, "keys": []},
+    "features": {"features": []},
+    "series": {"series": []},
+    "full": {"arrays": []},
+}
