@@ -22,6 +22,7 @@ from filmcan.cli import (
     models_commands,
     query_commands,
     schema_commands,
+    serve_command,
     store_commands,
 )
 from filmcan.cli.failures import exit_code_for, present_error
@@ -44,6 +45,7 @@ app.add_typer(models_commands.app, name="models")
 query_commands.register(app)
 store_commands.register(app)
 import_commands.register(app)
+serve_command.register(app)
 
 
 @app.callback()

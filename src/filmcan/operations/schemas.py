@@ -20,7 +20,9 @@ from filmcan.contract.registry import (
     parse_document,
 )
 from filmcan.contract.release import SchemaCheck, check_schemas
+from filmcan.contract.schema import ArtifactSchema
 from filmcan.contract.schema_language import build_schema_language
+from filmcan.contract.schema_rules import split_version
 from filmcan.errors import InternalError, NotFoundError
 from filmcan.files import write_atomically
 from filmcan.render.schema_page import render_schema_page
@@ -147,3 +149,30 @@ def _find_document(name: str) -> object:
 
 def _read_file(path: Path) -> object:
     return parse_document(path.read_bytes(), path.stem)
+
+
+def read_schema_parts(schema_version: str) -> list[ArtifactSchema]:
+    """Return the parsed rules of every component that shares a schema_version.
+
+    Raises:
+        NotFoundError: The registry has no such version.
+    """
+    return [get_schema(schema_version, name) for name in list_schema_components(schema_version)]
+
+
+def list_schema_history(schema_version: str) -> list[SchemaComparison]:
+    """Return what changed: against the released copy, and from each earlier version of its family.
+
+    Raises:
+        NotFoundError: The registry has no such version.
+    """
+    document = get_schema_document(schema_version)
+    family, number = split_version(schema_version)
+    found = []
+    if schema_version in list_schema_versions("released"):
+        found.append(compare_schemas(get_schema_document(schema_version, "released"), document))
+    for other in list_schema_versions():
+        other_family, other_number = split_version(other)
+        if other_family == family and other_number < number:
+            found.append(compare_schemas(get_schema_document(other), document))
+    return found

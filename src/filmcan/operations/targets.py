@@ -11,7 +11,17 @@ from filmcan.npz.artifact import Artifact, open_artifact
 from filmcan.store.local import LocalBackend
 from filmcan.store.manifests import read_manifest
 from filmcan.store.run import Run
-from filmcan.store.store import open_store
+from filmcan.store.store import Store, open_store
+
+__all__ = [
+    "Located",
+    "Run",
+    "Store",
+    "find_run",
+    "locate",
+    "open_existing_store",
+    "open_run_folder",
+]
 
 _RUN_SEGMENTS = 3
 _VIDEO_SEGMENTS = 2
@@ -46,6 +56,29 @@ def locate(target: str, store: str) -> Located:
     if (path.parent / MANIFEST_NAME).is_file() and path.is_dir():
         return Located(None, open_run_folder(path.parent)[path.name])
     return Located(_find_in_store(target, store), None)
+
+
+def open_existing_store(store: str) -> Store:
+    """Open a store for reading.
+
+    Raises:
+        StoreUnavailableError: There is no such store, or its scheme is not supported.
+    """
+    return open_store(store, must_exist=True)
+
+
+def find_run(store: Store, path: str) -> Run:
+    """Return a run by its `platform/video/run`.
+
+    Raises:
+        NotFoundError: It is no such path, or there is no such run.
+        InvalidContentError: Its manifest is damaged, or an id is refused.
+        StoreUnavailableError: The store refused.
+    """
+    segments = path.split("/")
+    if len(segments) != _RUN_SEGMENTS:
+        raise NotFoundError("a run is named platform/video/run", where=path[:200])
+    return store.run(*segments)
 
 
 def open_run_folder(path: Path) -> Run:

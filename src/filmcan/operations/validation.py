@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from filmcan.npz.sub_artifacts import OpenBeside
     from filmcan.npz.validate import FindSchema
     from filmcan.store.base import Backend, Listing
+    from filmcan.store.run import Run
 
 _READ_BYTES = 1024 * 1024
 _RUN_SEGMENTS = 3
@@ -103,6 +104,16 @@ def validate_store(store: Store, *, find_schema: FindSchema = get_schema) -> Ver
             issues += _check_folder(store.backend, path)
     issues += _find_json_below(store.backend, HOUSEKEEPING)
     return Verdict(Report(tuple(issues)), runs, artifacts)
+
+
+def validate_run(run: Run, *, find_schema: FindSchema = get_schema) -> Verdict:
+    """Judge one run of any store.
+
+    Raises:
+        StoreUnavailableError: The store refused.
+    """
+    issues, artifacts = _Run(run.backend, run.path, find_schema).judge(_Scope())
+    return Verdict(Report(tuple(issues)), 1, artifacts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""The pages: templates, styles and small scripts, served as they lie here. No build step."""
