@@ -27,8 +27,9 @@ COOKIE = "filmcan_token"
 OPEN_PATHS = ("/api/v1/health",)
 """Asked by whoever watches whether the server lives."""
 
+# Attributes may style, since plotly's do; scripts and style sheets come from us alone.
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; "
     "img-src 'self' data: blob:; "
     "media-src 'self'; connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"

@@ -36,7 +36,11 @@ HOST = "http://127.0.0.1"
 
 
 def write_stranger_run(
-    backend: Backend, video_id: str = "strange", run_id: str = "r1", source: str = "0" * 64
+    backend: Backend,
+    video_id: str = "strange",
+    run_id: str = "r1",
+    source: str = "0" * 64,
+    **more: object,
 ) -> str:
     """Write a run of a component that only a schema describes, and return its path."""
     record = build_run_record(
@@ -47,7 +51,7 @@ def write_stranger_run(
         patch.setattr(transaction, "get_schema", find_rules)
         run.commit(build_stranger_product(record))
     run.finish(
-        source={"name": "<i>clip</i>.mp4", "sha256": source, "duration_sec": 4.0},
+        source={"name": "<i>clip</i>.mp4", "sha256": source, "duration_sec": 4.0, **more},
         peak_rss_bytes=None,
     )
     return run.run_path

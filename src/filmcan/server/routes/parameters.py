@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator
 
 from filmcan.operations.run_search import MOST_ROWS, RunQuery, SortName, StatusName
 from filmcan.server.shapes import ErrorShape, Status
@@ -17,6 +17,9 @@ PlatformId = Annotated[str, Path(description="Where the video is from.", **_ID)]
 VideoId = Annotated[str, Path(description="Which video.", **_ID)]
 RunId = Annotated[str, Path(description="Which run of it.", **_ID)]
 Component = Annotated[str, Path(description="The component's name.", **_ID)]
+
+_Empty = BeforeValidator(lambda value: value or None)
+"""A form that was sent with a field left blank asks for nothing there."""
 
 _Word = Annotated[str | None, Query(max_length=200)]
 
@@ -63,9 +66,11 @@ def read_query(
     ] = None,
     platform_id: _Word = None,
     video_id: _Word = None,
-    status: Annotated[StatusName | None, Query(description="Of the run.")] = None,
+    status: Annotated[StatusName | None, _Empty, Query(description="Of the run.")] = None,
     component: _Word = None,
-    component_status: Annotated[Status | None, Query(description="Of that component.")] = None,
+    component_status: Annotated[
+        Status | None, _Empty, Query(description="Of that component.")
+    ] = None,
     reason: Annotated[
         str | None, Query(max_length=200, description="Empty reason of that component.")
     ] = None,
