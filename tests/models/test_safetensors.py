@@ -87,9 +87,7 @@ def test_tensors_may_stand_in_another_order_than_their_bytes(tmp_path: Path) -> 
         ),
     ],
 )
-def test_t6_a_header_that_lies_is_refused_by_name(
-    tmp_path: Path, header: Any, told: str
-) -> None:
+def test_t6_a_header_that_lies_is_refused_by_name(tmp_path: Path, header: Any, told: str) -> None:
     with pytest.raises(AssetError, match="no sound safetensors") as caught:
         read_tensors(write(tmp_path / "a", header), "asset: file")
     assert told in str(caught.value)

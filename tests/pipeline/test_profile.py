@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -115,3 +116,20 @@ def test_a_date_in_a_profile_stays_text(tmp_path: Path) -> None:
 def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
     (tmp_path / "empty.yaml").write_text("# nothing\n")
     assert resolve_profile(tmp_path / "empty.yaml") == resolve_profile()
+
+
+def test_tier0_runs_all_nine_with_the_embedders_required() -> None:
+    profile = resolve_profile(Path("tier0"))
+    sections = {name: profile.section("components", name) for name in COMPONENT_NAMES}
+    assert all(section["enabled"] for section in sections.values())
+    required = {name for name, section in sections.items() if section["required"]}
+    assert required == {"text_processor", "core_clip", "clap_extractor"}
+    assert sections["text_processor"]["embedder"] == "all_minilm_l6_v2"
+
+
+def test_tier0_leaves_no_choice_to_the_machine_and_names_every_component() -> None:
+    written = cast("dict[str, dict[str, object]]", load_packaged_profile("tier0")["components"])
+    assert set(written) == set(COMPONENT_NAMES)
+    profile = resolve_profile(Path("tier0"))
+    for name in COMPONENT_NAMES:
+        assert "auto" not in profile.section("components", name).values(), name

@@ -60,17 +60,21 @@ def read_tensors(file: Path, where: str) -> Mapping[str, NDArray]:
         AssetError: It is no safetensors file, or its header claims what cannot be.
         OSError: It cannot be read.
     """
-    size_bytes = file.stat().st_size
     try:
-        if size_bytes <= _LENGTH_BYTES:
-            raise _LieError(f"it has {size_bytes} bytes, too few for a header")
-        with file.open("rb") as opened:
-            data = memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ))
-        return dict(_parse(data))
+        return dict(_parse(_map(file)))
     except (_LieError, JsonError) as error:
         raise AssetError(
             f"it is no sound safetensors file: {error}", code="bad_safetensors", where=where
         ) from error
+
+
+def _map(file: Path) -> memoryview:
+    """Map a file that is long enough to hold a header; an empty one cannot be mapped."""
+    size_bytes = file.stat().st_size
+    if size_bytes <= _LENGTH_BYTES:
+        raise _LieError(f"it has {size_bytes} bytes, too few for a header")
+    with file.open("rb") as opened:
+        return memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def _parse(data: memoryview) -> Iterator[tuple[str, NDArray]]:

@@ -31,6 +31,11 @@ SAMPLE_DOCUMENT: Mapping[str, object] = {
         {"text": "Какой же он милый, этот кролик 🐰", "likes": 7},
         {"text": "Which scene is this from?", "likes": 1},
     ],
+    # What is seen, told as an audio description would: the clip has no speech.
+    "transcript": [
+        {"start_sec": 0.0, "end_sec": 2.0, "text": "A big rabbit comes out of his burrow"},
+        {"start_sec": 2.0, "end_sec": 5.0, "text": "in a sunny meadow. He stretches and yawns."},
+    ],
     "language": "en",
 }
 

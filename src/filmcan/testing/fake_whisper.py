@@ -64,14 +64,14 @@ class FakeWhisper:
         self.calls.append(bound)
         audio = bound["audio"]
         said = type(self).say(audio)
-        options = {name: None for name in inspect.signature(TranscriptionOptions).parameters}
+        options = dict.fromkeys(inspect.signature(TranscriptionOptions).parameters)
         info = TranscriptionInfo(
             language=bound["language"] or self.language,
             language_probability=0.9,
             duration=len(audio) / 16_000,
             duration_after_vad=len(audio) / 16_000,
             all_language_probs=None,
-            transcription_options=TranscriptionOptions(**options),  # type: ignore[arg-type] # unread
+            transcription_options=TranscriptionOptions(**options),
             vad_options=VadOptions(),
         )
         return (self._build(place, *line) for place, line in enumerate(said)), info

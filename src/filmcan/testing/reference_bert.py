@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,7 +21,7 @@ _ERF = np.vectorize(math.erf, otypes=[np.float64])
 
 
 def run_bert(
-    tensors: Mapping[str, NDArray], ids: Sequence[int], *, heads: int, layers: int
+    tensors: Mapping[str, NDArray[Any]], ids: Sequence[int], *, heads: int, layers: int
 ) -> NDArray[np.float64]:
     """Return the vector of each token of one text.
 
@@ -36,13 +36,13 @@ def run_bert(
     """
     found = {name: value.astype(np.float64) for name, value in tensors.items()}
 
-    def dense(name: str, value: NDArray) -> NDArray:
-        return value @ found[f"{name}.weight"].T + found[f"{name}.bias"]
+    def dense(name: str, value: NDArray[Any]) -> NDArray[Any]:
+        return np.asarray(value @ found[f"{name}.weight"].T + found[f"{name}.bias"])
 
-    def norm(name: str, value: NDArray) -> NDArray:
+    def norm(name: str, value: NDArray[Any]) -> NDArray[Any]:
         centred = value - value.mean(axis=-1, keepdims=True)
         spread = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + 1e-12)
-        return centred / spread * found[f"{name}.weight"] + found[f"{name}.bias"]
+        return np.asarray(centred / spread * found[f"{name}.weight"] + found[f"{name}.bias"])
 
     value = found["embeddings.word_embeddings.weight"][list(ids)]
     value = value + found["embeddings.position_embeddings.weight"][: len(ids)]
@@ -64,25 +64,25 @@ def run_bert(
         wide = wide * 0.5 * (1.0 + _ERF(wide / math.sqrt(2.0)))
         narrow = dense(f"{prefix}.output.dense", wide)
         value = norm(f"{prefix}.output.LayerNorm", value + narrow)
-    return value
+    return np.asarray(value, np.float64)
 
 
-def pool(vectors: NDArray) -> NDArray[np.float64]:
+def pool(vectors: NDArray[Any]) -> NDArray[np.float64]:
     """Return the mean of token vectors, scaled to length 1: what sentence-transformers does."""
     mean = vectors.mean(axis=0)
-    return mean / np.linalg.norm(mean)
+    return np.asarray(mean / np.linalg.norm(mean), np.float64)
 
 
 def make_bert(
     *, vocabulary: int, hidden: int, inner: int, layers: int, places: int, seed: int = 5
-) -> dict[str, NDArray]:
+) -> dict[str, NDArray[Any]]:
     """Return the tensors of a random BERT, with what a real file holds besides the encoder."""
     random = np.random.default_rng(seed)
 
     def draw(*shape: int) -> NDArray[np.float32]:
         return (random.standard_normal(shape) * 0.3).astype(np.float32)
 
-    tensors: dict[str, NDArray] = {
+    tensors: dict[str, NDArray[Any]] = {
         "embeddings.position_ids": np.arange(places, dtype=np.int64)[None],
         "embeddings.word_embeddings.weight": draw(vocabulary, hidden),
         "embeddings.position_embeddings.weight": draw(places, hidden),
@@ -109,7 +109,7 @@ def make_bert(
     return tensors
 
 
-def build_safetensors(tensors: Mapping[str, NDArray]) -> bytes:
+def build_safetensors(tensors: Mapping[str, NDArray[Any]]) -> bytes:
     """Return tensors as a safetensors file."""
     header: dict[str, object] = {"__metadata__": {"format": "pt"}}
     body = b""

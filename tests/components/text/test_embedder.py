@@ -186,9 +186,9 @@ def test_half_precision_weights_and_a_damaged_tokenizer_are_refused(make_model: 
         Embedder(make_model({**files, "tokenizer.json": b"{}"}), Execution(), 256)
     tensors = make_bert(vocabulary=len(WORDS), hidden=24, inner=40, layers=2, places=300)
     tensors["embeddings.LayerNorm.bias"] = np.zeros(24, np.int64)
+    weights = make_model({**files, "model.safetensors": build_safetensors(tensors)})
     with pytest.raises(AssetError, match=r"LayerNorm.bias float32\[24\], got int64"):
-        changed = {**files, "model.safetensors": build_safetensors(tensors)}
-        Embedder(make_model(changed), Execution(), 256)
+        Embedder(weights, Execution(), 256)
 
 
 def test_words_of_a_long_text_are_not_torn_where_there_are_blanks(make_model: MakeModel) -> None:
@@ -196,7 +196,11 @@ def test_words_of_a_long_text_are_not_torn_where_there_are_blanks(make_model: Ma
     text = "rabbit  meadow, yawns up ! it"
     parts = [text[start:end] for start, end in tokenizer.split(text, 3)]
     assert "".join(parts) == text
-    assert [part.strip() for part in parts] == ["rabbit meadow,".replace(" ", "  "), "yawns up !", "it"]
+    assert [part.strip() for part in parts] == [
+        "rabbit meadow,".replace(" ", "  "),
+        "yawns up !",
+        "it",
+    ]
     assert [tokenizer.count(part) for part in parts] == [3, 3, 1]
     torn = [text[start:end] for start, end in tokenizer.split("!" * 7, 3)]
     assert len(torn) == 3
@@ -276,5 +280,9 @@ def test_a_text_of_256_tokens_is_read_to_its_end(minilm: Embedder) -> None:
 @pytest.mark.registry
 def test_the_real_config_is_what_the_recipe_says(model_cache: ModelCache) -> None:
     config = read_config(model_cache("all_minilm_l6_v2").files["config.json"], "minilm")
-    assert (config.num_hidden_layers, config.hidden_size, config.num_attention_heads) == (6, 384, 12)
+    assert (config.num_hidden_layers, config.hidden_size, config.num_attention_heads) == (
+        6,
+        384,
+        12,
+    )
     assert json.loads(json.dumps(BERT_CONFIG))["layer_norm_eps"] == config.layer_norm_eps

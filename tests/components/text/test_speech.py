@@ -1,9 +1,9 @@
-"""Speech recognition around a stand-in for the network; the package and its VAD are the real ones."""
+"""Speech recognition around a stand-in for the network; package and VAD are the real ones."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np

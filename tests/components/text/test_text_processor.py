@@ -134,7 +134,8 @@ class TestTextProcessor(ComponentSuite):
         assert result.arrays["primary_embedding"].shape == (0,)
         assert not result.arrays["primary_embedding_present"].item()
         assert "title_embedding" not in result.arrays
-        assert any("embedder" in note and "pip install" in note for note in result.notes)
+        told = next(note for note in result.notes if note.startswith("Text embeddings: "))
+        assert told.endswith("Run: filmcan models pull all_minilm_l6_v2")
 
     def test_no_word_of_the_text_is_kept_unless_asked(self) -> None:
         arrays = self.run(DOCUMENT).arrays
@@ -146,6 +147,7 @@ class TestTextProcessor(ComponentSuite):
 
     def test_the_text_is_kept_in_raw_text_when_asked(self) -> None:
         raw = self.run(DOCUMENT, retain_raw_text=True).arrays["raw_text"].item()
+        assert raw["ocr"] is None
         assert raw["title"] == DOCUMENT["title"]
         assert raw["tags"] == DOCUMENT["tags"]
         assert raw["transcript"] == DOCUMENT["transcript"]
@@ -253,6 +255,16 @@ class TestTextProcessor(ComponentSuite):
             ("max_source_chars", 10),
             ("max_source_chars", 1.5),
             ("min_language_confidence", 1.5),
+            ("embedder", ""),
+            ("embedder_max_tokens", 8),
+            ("chunk_sec", 0),
+            ("max_chunks", 0),
+            ("ocr", 1),
+            ("ocr_every", 0),
+            ("ocr_max_width", 16),
+            ("ocr_min_score", 1.1),
+            ("asr", "on"),
+            ("asr_model", " "),
         ],
     )
     def test_a_wrong_parameter_is_refused_by_name(self, name: str, value: object) -> None:

@@ -1,7 +1,7 @@
 """Regroup a sound stream into chunks of one size, so that no result depends on block borders.
 
-Used by every component that listens. Also the one place that guards against samples no decoder should
-give: NaN, infinities and absurd levels, one of which would spoil a recursive filter for good.
+Used by every component that listens. Also the one place that guards against samples no decoder
+should give: NaN, infinities and absurd levels, one of which spoils a recursive filter for good.
 """
 
 from __future__ import annotations

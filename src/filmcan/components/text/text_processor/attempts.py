@@ -96,7 +96,7 @@ def look_for_text(inputs: Inputs, rules: OcrRules) -> Attempt[SeenText]:
         seen = read_frames(inputs.frames, reader.read, rules.min_score)
     except BadMediaError as error:
         return Attempt(None, VIDEO_MISSING, notes=(f"Text in the picture: {error}",))
-    notes = ()
+    notes: tuple[str, ...] = ()
     if seen.dropped:
         notes = (f"ocr: {seen.dropped} sightings of further lines were left out.",)
     return Attempt(seen, "" if seen.lines else NO_TEXT, reader.used if seen.decoded else (), notes)

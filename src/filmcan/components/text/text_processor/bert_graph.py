@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -306,7 +306,13 @@ class _Graph:
 
         self.constants.append(numpy_helper.from_array(value, name))
 
-    def _op(self, kind: str, taken: Sequence[str], *given: str, **attributes: object) -> str:
+    def _op(
+        self,
+        kind: str,
+        taken: Sequence[str],
+        *given: str,
+        **attributes: Any,  # noqa: ANN401 - what make_node takes
+    ) -> str:
         """Add an operation; return the name of its first output."""
         from onnx import helper
 

@@ -118,7 +118,7 @@ class TextProcessor(Component):
             enabled=get_bool(parameters, "asr"), model=get_text(parameters, "asr_model")
         )
 
-    def find_missing_dependency(self) -> str | None:
+    def find_missing_dependency(self) -> None:
         """Return None: what is missing is told source by source, in the artifact.
 
         Raises:

@@ -48,7 +48,7 @@ TOKENIZER_FILE = "tokenizer.json"
 TYPES = "token_type_ids"
 """An input that some exports have; all zeros for single texts."""
 
-ENGLISH_ONLY = frozenset({"all_minilm_l6_v2", "all_minilm_l6_v2_onnx", "all_minilm_l6_v2_int8"})
+ENGLISH_ONLY = frozenset({"all_minilm_l6_v2", "all_minilm_l6_v2_onnx"})
 """Assets of the catalog whose vectors mean little for other languages."""
 
 

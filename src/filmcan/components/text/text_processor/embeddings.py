@@ -225,8 +225,6 @@ def _warn_of_language(embedder: Embedder, sources: Mapping[str, SourceText]) -> 
     foreign = [f"{source} ({code})" for source, code in known.items() if code != "en"]
     if embedder.used.model_name not in ENGLISH_ONLY or not foreign:
         return []
-    return [
-        f"{embedder.used.model_name} knows English only; its vectors mean little for "
-        f"{', '.join(foreign)}. For other languages set components.text_processor.embedder="
-        "paraphrase_multilingual_minilm_l12_v2."
-    ]
+    told = f"{embedder.used.model_name} knows English only; its vectors mean little for "
+    hint = "components.text_processor.embedder=paraphrase_multilingual_minilm_l12_v2"
+    return [f"{told}{', '.join(foreign)}. For other languages set {hint}."]

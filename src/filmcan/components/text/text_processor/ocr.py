@@ -12,7 +12,7 @@ import importlib.util
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,8 +25,6 @@ from filmcan.models.weights import Weights, find_missing_weights, find_weights
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rapidocr import RapidOCR
-
     from filmcan.contract.model_used import ModelUsed
     from filmcan.models.execution import Execution
 
@@ -34,6 +32,12 @@ MODEL = "rapidocr_ppocr"
 DETECTION = "PP-OCRv6_det_small.onnx"
 RECOGNITION = "PP-OCRv6_rec_small.onnx"
 ORIENTATION = "ch_ppocr_mobile_v2.0_cls_mobile.onnx"
+
+MAX_SIDE = 4096
+"""Longer sides are thinned out; no real picture shrunk to ocr_max_width has one."""
+
+MAX_RATIO = 4
+"""Of the sides of a picture, as the detector is given it."""
 
 _PACKAGE = "rapidocr"
 
@@ -81,7 +85,7 @@ class TextReader:
             "EngineConfig.onnxruntime.intra_op_num_threads": threads,
             "EngineConfig.onnxruntime.inter_op_num_threads": 1,
         }
-        self._engine: RapidOCR = RapidOCR(params=parameters)
+        self._engine: Any = RapidOCR(params=parameters)  # returns one of four types
         self._lock = threading.Lock()
         self.used: tuple[ModelUsed, ...] = tuple(
             weights.describe(
@@ -100,9 +104,10 @@ class TextReader:
         Args:
             picture: uint8[h, w, 3], RGB.
         """
+        picture = _thin_out(picture)
         height, width = picture.shape[:2]
         with self._lock:
-            found = self._engine(np.ascontiguousarray(picture[..., ::-1]))
+            found = self._engine(np.ascontiguousarray(_pad(picture)[..., ::-1]))
         if found.txts is None or found.boxes is None or found.scores is None:
             return ()
         sides = np.array([width, height], np.float64)
@@ -112,6 +117,24 @@ class TextReader:
             (left, top), (right, bottom) = places.min(axis=0), places.max(axis=0)
             lines.append(Line(text, min(float(score), 1.0), (left, top, right, bottom)))
         return lines
+
+
+def _thin_out(picture: np.ndarray) -> np.ndarray:
+    """Return a picture no side of which is absurdly long, by leaving out rows and columns."""
+    step = -(-max(picture.shape[:2]) // MAX_SIDE)
+    return picture[::step, ::step]
+
+
+def _pad(picture: np.ndarray) -> np.ndarray:
+    """Return a picture with black below or to the right, so that it is no thin strip.
+
+    The detector enlarges the shorter side to 736 pixels, and the longer one with it: a strip of
+    400 by 1 would become 294400 pixels wide, and take minutes and gigabytes.
+    """
+    height, width = picture.shape[:2]
+    below = max(0, -(-width // MAX_RATIO) - height)
+    right = max(0, -(-height // MAX_RATIO) - width)
+    return np.pad(picture, ((0, below), (0, right), (0, 0)))
 
 
 def open_reader(execution: Execution) -> TextReader:

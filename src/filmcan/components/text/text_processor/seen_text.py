@@ -95,9 +95,9 @@ class SeenText:
             "ocr_line_start_sec": np.array([line.start_sec for line in self.lines], np.float32),
             "ocr_line_end_sec": np.array([line.end_sec for line in self.lines], np.float32),
             "ocr_line_scores": np.array([line.best.score for line in self.lines], np.float32),
-            "ocr_line_boxes": np.array(
-                [line.best.box for line in self.lines], np.float32
-            ).reshape(len(self.lines), 4),
+            "ocr_line_boxes": np.array([line.best.box for line in self.lines], np.float32).reshape(
+                len(self.lines), 4
+            ),
         }
 
     def _sight(self, line: Line, time_sec: float) -> SeenLine | None:
