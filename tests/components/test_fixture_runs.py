@@ -6,16 +6,21 @@ weights they are empty and name the command.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from filmcan.contract.model_used import ModelUsed
 from filmcan.errors import AssetError
+from filmcan.models import onnx_network
 from filmcan.models.cache import CACHE_VARIABLE
 from filmcan.models.catalog import CATALOG_VARIABLE
-from filmcan.models.weights import FIXTURES_VARIABLE
-from filmcan.operations.process import process_video
+from filmcan.models.weights import FIXTURES_VARIABLE, Weights, get_weights
+from filmcan.operations.explain import explain_run
+from filmcan.operations.process import plan_settings, process_video
 from filmcan.operations.validation import validate_target
 from filmcan.store.run import Run
 from filmcan.testing.fixture_networks import (
@@ -103,6 +108,48 @@ def test_c11_the_model_is_hashed_and_the_batch_size_is_not(long_clip: Path, tmp_
     np.testing.assert_allclose(
         first["core_clip"]["frame_embeddings"], second["core_clip"]["frame_embeddings"], atol=1e-6
     )
+
+
+@pytest.mark.usefixtures("fixture_models")
+def test_c11_what_networks_measured_is_found_again_and_a_network_of_another_digest_runs(
+    long_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = process(long_clip, tmp_path)
+    assert process(long_clip, tmp_path).run_id == first.run_id
+    original = get_weights(MIDAS)
+    changed = replace(original, digests=dict.fromkeys(original.digests, "1" * 64))
+
+    def choose(name: str) -> Weights:
+        return changed if name == MIDAS else get_weights(name)
+
+    for place in ("network_form", "visual.core_depth_midas.component"):
+        monkeypatch.setattr(f"filmcan.components.{place}.get_weights", choose)
+    second = process(long_clip, tmp_path)
+    computed = [name for name, item in second.components.items() if item.reused_from_run_id is None]
+    assert computed == ["core_depth_midas"]
+    plan = plan_settings(None, SETTINGS, list(MODELS))
+    story = explain_run(second.path, str(tmp_path / "store"), plan, component="core_depth_midas")
+    assert [item.part for item in story.components[0].changed] == ["model_signature"]
+
+
+@pytest.mark.usefixtures("fixture_models")
+def test_c11_a_fallback_is_known_by_what_ran(
+    long_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a device was planned and refused, the result is never taken for the device's own."""
+    original = onnx_network.plan_network
+
+    def plan(*arguments: Any, **options: Any) -> ModelUsed:
+        return replace(original(*arguments, **options), device="cuda")
+
+    only = ["core_depth_midas"]
+    honest = process(long_clip, tmp_path, only=only)
+    monkeypatch.setattr("filmcan.components.network_form.plan_network", plan)
+    fallen = process(long_clip, tmp_path, only=only)
+    assert fallen.run_id != honest.run_id
+    keys = [run.components["core_depth_midas"].reuse_key for run in (honest, fallen)]
+    assert keys[0] == keys[1]
+    assert process(long_clip, tmp_path, only=only).run_id != fallen.run_id
 
 
 @pytest.mark.usefixtures("fixture_models")

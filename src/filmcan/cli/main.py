@@ -21,12 +21,20 @@ from filmcan.cli import (
     import_commands,
     models_commands,
     query_commands,
+    reuse_commands,
     schema_commands,
     serve_command,
     store_commands,
 )
 from filmcan.cli.failures import exit_code_for, present_error
-from filmcan.cli.options import DEFAULT_STORE, EXIT_INVALID, JsonOption, StoreOption
+from filmcan.cli.options import (
+    DEFAULT_STORE,
+    EXIT_INVALID,
+    JsonOption,
+    ProfileOption,
+    SettingsOption,
+    StoreOption,
+)
 from filmcan.errors import FilmcanError
 
 EXIT_RUN_ERROR = 1
@@ -46,6 +54,7 @@ query_commands.register(app)
 store_commands.register(app)
 import_commands.register(app)
 serve_command.register(app)
+reuse_commands.register(app)
 
 
 @app.callback()
@@ -77,39 +86,30 @@ def run(
     document: Annotated[
         Path | None, typer.Option(help="JSON with title, description, tags, comments, transcript.")
     ] = None,
-    profile: Annotated[Path | None, typer.Option(help="YAML with settings that differ.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="One setting: dotted.key=value.")
-    ] = None,
+    profile: ProfileOption = None,
+    settings: SettingsOption = None,
     only: Annotated[list[str] | None, typer.Option(help="Run only this component.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Compute everything anew.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Run the components of a profile on one video."""
+    """Run the components of a profile on one video; what an earlier run has is reused."""
     from filmcan.cli.progress import RunProgress
     from filmcan.cli.reports import build_run_json, print_run_report
-    from filmcan.cli.screen import print_json
-    from filmcan.operations.process import process_video
+    from filmcan.cli.screen import print_json, print_text
+    from filmcan.operations.process import Order, plan_settings, process_order
+    from filmcan.operations.targets import open_target_store
 
+    order = Order(source, platform_id, video_id, run_id, document, force)
     with RunProgress(source.name) as progress:
-        finished = process_video(
-            source,
-            store=store,
-            platform_id=platform_id,
-            video_id=video_id,
-            run_id=run_id,
-            document=document,
-            profile=profile,
-            settings=settings,
-            only=only,
-            force=force,
-            observer=progress,
-        )
+        plan = plan_settings(profile, settings, only)
+        done = process_order(order, plan, open_target_store(store), progress)
     if json:
-        print_json(build_run_json(finished))
+        print_json({**build_run_json(done.run), "unchanged": done.is_unchanged})
     else:
-        print_run_report(finished)
-    if finished.status == "error":
+        if done.is_unchanged:
+            print_text("Nothing has changed since this run, so no new one was written.")
+        print_run_report(done.run)
+    if done.run.status == "error":
         raise typer.Exit(EXIT_RUN_ERROR)
 
 

@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from filmcan.cli.options import DEFAULT_STORE, JsonOption
+from filmcan.cli.options import DEFAULT_STORE, JsonOption, StoreArgument
 
 if TYPE_CHECKING:
     from filmcan.operations.indexing import IndexReport
     from filmcan.operations.querying import Paging, RunFilter
 
-StoreArgument = Annotated[
-    str, typer.Argument(envvar="FILMCAN_STORE", help="Folder of the result store.")
-]
 IndexOption = Annotated[
     str | None,
     typer.Option(

@@ -40,6 +40,7 @@ def build_run_json(run: Run) -> dict[str, object]:
                 "empty_reason": record.empty_reason,
                 "error": record.error,
                 "duration_ms": record.duration_ms,
+                "reused_from_run_id": record.reused_from_run_id,
             }
             for record in run.manifest.components
         ],
@@ -69,6 +70,9 @@ def print_run_report(run: Run) -> None:
     pending = run.manifest.pending_components
     state = run.status if run.status is not None else f"unfinished ({', '.join(pending)} not done)"
     print_text(f"Run {run.run_id}: {state}; {told}.")
+    reused = [record for record in run.manifest.components if record.reused_from_run_id]
+    if reused:
+        print_text(f"  Reused from earlier runs: {', '.join(item.name for item in reused)}.")
     for record in _sorted(run):
         if record.error:
             print_text(f"  {record.name} failed: {record.error}")

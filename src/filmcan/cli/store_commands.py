@@ -7,11 +7,7 @@ from typing import Annotated
 
 import typer
 
-from filmcan.cli.options import DEFAULT_STORE, EXIT_INVALID, JsonOption
-
-StoreArgument = Annotated[
-    str, typer.Argument(envvar="FILMCAN_STORE", help="Folder of the result store.")
-]
+from filmcan.cli.options import DEFAULT_STORE, EXIT_INVALID, JsonOption, StoreArgument
 
 
 def register(app: typer.Typer) -> None:

@@ -53,6 +53,33 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class Need:
+    """That a component builds on what another one measured on the same video.
+
+    Attributes:
+        component: Name of the other.
+        required: True: without it there is nothing to measure, and the pipeline says so (C6.6).
+            False: it is used where it ended ok.
+    """
+
+    component: str
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """What another component measured.
+
+    Attributes:
+        arrays: Key -> array, as in its artifact; not to be changed.
+        schema_version: The rules they satisfy.
+    """
+
+    arrays: Mapping[str, np.ndarray]
+    schema_version: str
+
+
+@dataclass(frozen=True, slots=True)
 class Inputs:
     """What a component is given; a part it did not ask for is None.
 
@@ -65,6 +92,8 @@ class Inputs:
         text: Document, side-cars and subtitles, for components of kind text.
         seed: Seed for anything random.
         execution: Device and threads for networks.
+        needed: What other components measured on this video: all of `needs` that ended ok, by
+            name. A required one is always there.
     """
 
     probe: Probe
@@ -73,6 +102,7 @@ class Inputs:
     text: TextSources | None
     seed: int
     execution: Execution = field(default_factory=Execution)
+    needed: Mapping[str, Needed] = field(default_factory=dict)
 
 
 class Component(ABC):
@@ -85,6 +115,7 @@ class Component(ABC):
         producer_version: Changes whenever the numbers may change.
         needs_media: False for a component that also runs on a source without the frames or the
             sound it asked for; it is then given None in their place.
+        needs: The components whose artifacts it builds on.
     """
 
     name: ClassVar[str]
@@ -92,6 +123,7 @@ class Component(ABC):
     schema_version: ClassVar[str]
     producer_version: ClassVar[str]
     needs_media: ClassVar[bool] = True
+    needs: ClassVar[tuple[Need, ...]] = ()
 
     def __init__(self, parameters: Parameters) -> None:
         """Check the parameters.
@@ -125,6 +157,19 @@ class Component(ABC):
         absent, though it could go on without (C6.6, the embedder's weights).
         """
         return None
+
+    def plan_models(self, execution: Execution) -> tuple[ModelUsed, ...]:
+        """Return the rows of `models_used` that a run on this machine would record.
+
+        Asked before anything is decoded, where nothing is missing: a result is found again by
+        it (C11.3). A run may use fewer of them; one that uses another, after a fallback, is
+        known by what it used.
+
+        Raises:
+            FilmcanError: It cannot be known; nothing is reused then.
+        """
+        del execution
+        return ()
 
     def frame_request(self) -> FrameRequest | None:
         """Return which frames are needed and in what form; None: no frames."""

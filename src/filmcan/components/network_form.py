@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 from filmcan.errors import AssetError, BadProfileError
 from filmcan.models.catalog import load_catalog
-from filmcan.models.onnx_network import NETWORKS
+from filmcan.models.onnx_network import NETWORKS, plan_network
 from filmcan.models.onnx_nodes import find_precision, read_graph
-from filmcan.models.weights import find_missing_weights
+from filmcan.models.weights import find_missing_weights, get_weights
 
 if TYPE_CHECKING:
+    from filmcan.contract.model_used import ModelUsed
     from filmcan.models.execution import Execution
     from filmcan.models.onnx_network import OnnxNetwork, Tensor
     from filmcan.models.weights import Weights
@@ -72,6 +73,26 @@ def open_network(weights: Weights, file: str, execution: Execution) -> OnnxNetwo
     """
     precision = _read_precision(weights.files[file], f"{weights.name}: {file}")
     return NETWORKS.open(weights, file, execution, precision=precision)
+
+
+def plan_networks(model: str, files: Sequence[str], execution: Execution) -> tuple[ModelUsed, ...]:
+    """Return the rows of `models_used` that opening these files of an asset would give.
+
+    Raises:
+        NotFoundError: A file is not in the cache.
+        MissingExtraError: onnxruntime is not installed.
+        AssetError: A file is no network.
+    """
+    weights = get_weights(model)
+    return tuple(
+        plan_network(
+            weights,
+            file,
+            execution,
+            precision=_read_precision(weights.files[file], f"{weights.name}: {file}"),
+        )
+        for file in files
+    )
 
 
 def get_tensor(

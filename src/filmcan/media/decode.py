@@ -170,6 +170,13 @@ class MediaPass:
             if track is not None and name in track.feeds:
                 track.feeds[name].channel.release()
 
+    def summarise_ended(self) -> MediaSummary:
+        """Return what is known so far: the counts of the streams that were decoded to their end."""
+        return self._summarise(
+            video=self._video if self._video is not None and self._video.is_complete else None,
+            sound=self._sound if self._sound is not None and self._sound.is_complete else None,
+        )
+
     def cancel(self) -> None:
         """Stop all threads soon; components still consuming get an error."""
         self._state.cancel()
@@ -193,7 +200,7 @@ class MediaPass:
             thread.join()
         if self._state.error is not None:
             raise copy_error(self._state.error)
-        return self._summarise()
+        return self._summarise(self._video, self._sound)
 
     def _prepare_threads(self) -> list[threading.Thread]:
         bodies: list[tuple[str, Callable[[], None]]] = []
@@ -205,9 +212,9 @@ class MediaPass:
             bodies.append(("sound decoder", self._sound.run))
         return [threading.Thread(target=body, name=name, daemon=True) for name, body in bodies]
 
-    def _summarise(self) -> MediaSummary:
-        video = self._video if self._video is not None and self._video.feeds else None
-        sound = self._sound if self._sound is not None and self._sound.feeds else None
+    def _summarise(self, video: VideoPass | None, sound: SoundPass | None) -> MediaSummary:
+        video = video if video is not None and video.feeds else None
+        sound = sound if sound is not None and sound.feeds else None
         zero_sec = self._zero.wait() if self._video is not None else None
         if zero_sec is None and sound is not None:
             zero_sec = sound.zero_sec

@@ -125,15 +125,20 @@ class Probe:
     is_still_picture: bool
 
 
-def probe_source(path: Path, limits: Limits) -> Probe:
+def probe_source(path: Path, limits: Limits, sha256: str | None = None) -> Probe:
     """Find out what a source is.
+
+    Args:
+        path: The source.
+        limits: What is refused.
+        sha256: The digest of its bytes, where it is known already.
 
     Raises:
         BadMediaError: It is missing, no regular file, no media, of a kind filmcan does not
             open, beyond a limit, or holds neither a video nor an audio stream.
     """
     source = find_source(path)
-    sha256 = source.sha256()
+    sha256 = source.sha256() if sha256 is None else sha256
     with source.open_container(limits) as container:
         probe = _describe(source, sha256, container, limits)
     if probe.video is None:

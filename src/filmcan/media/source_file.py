@@ -76,6 +76,7 @@ class SourceFile:
     size_bytes: int
     path: Path = field(repr=False)
     identity: tuple[int, ...]
+    """Device, inode, size, time of the last change in nanoseconds."""
 
     def sha256(self) -> str:
         """Return the digest of all bytes, lower-case hex.

@@ -6,10 +6,12 @@ ends the run, because the user named it; whatever else cannot be read is passed 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
+from filmcan.contract.signature import hash_canonical
 from filmcan.media.document import TextSources, Transcript, parse_document, read_document
 from filmcan.media.probe import SubtitleStream
 from filmcan.media.subtitles import (
@@ -41,12 +43,7 @@ def read_text_sources(
     Raises:
         BadDocumentError: The document is wrong.
     """
-    if document is None:
-        sources = TextSources()
-    elif isinstance(document, Mapping):
-        sources = parse_document(document)
-    else:
-        sources = read_document(document)
+    sources = _read_document(document)
     if sources.transcript is not None:
         return sources
     notes: list[str] = []
@@ -54,6 +51,47 @@ def read_text_sources(
     if transcript is None:
         transcript = _read_first_stream(source, subtitle_streams, sources.language, notes)
     return replace(sources, transcript=transcript, notes=(*sources.notes, *notes))
+
+
+def digest_text_inputs(
+    source: Path, document: Path | Mapping[str, object] | None
+) -> dict[str, object]:
+    """Return the digests of what `read_text_sources` would read beside the source itself.
+
+    The source is not opened: what subtitle streams say is known by the digest of its bytes.
+
+    Returns:
+        `document_sha256`, None without a document, and `sidecars`, what follows the source's stem
+        in a side-car's name -> digest of its bytes; none where the document has the transcript.
+
+    Raises:
+        BadDocumentError: The document is wrong.
+    """
+    given = _read_document(document)
+    sidecars = () if given.transcript is not None else find_sidecars(source, given.language)
+    return {
+        "document_sha256": None if given == TextSources() else hash_canonical(asdict(given)),
+        "sidecars": {
+            sidecar.path.name.removeprefix(source.stem): _hash_sidecar(sidecar.path)
+            for sidecar in sidecars
+        },
+    }
+
+
+def _hash_sidecar(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return "unreadable"
+
+
+def _read_document(document: Path | Mapping[str, object] | None) -> TextSources:
+    if document is None:
+        return TextSources()
+    if isinstance(document, Mapping):
+        return parse_document(document)
+    return read_document(document)
 
 
 def _read_first_sidecar(source: Path, language: str | None, notes: list[str]) -> Transcript | None:

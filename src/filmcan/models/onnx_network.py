@@ -131,6 +131,22 @@ NETWORKS = OnnxNetworks()
 """One per process: batches reuse what the first video loaded."""
 
 
+def plan_network(
+    weights: Weights, file: str, execution: Execution, *, precision: str = "float32"
+) -> ModelUsed:
+    """Return the row of `models_used` that opening this network would give unless it falls back.
+
+    Raises:
+        MissingExtraError: onnxruntime is not installed.
+    """
+    import onnxruntime
+
+    device, providers, _ = _choose_providers(
+        execution.device, onnxruntime.get_available_providers()
+    )
+    return _describe(weights, file, precision, engine=providers[0], device=device)
+
+
 def find_missing_onnxruntime() -> str | None:
     """Return None when onnxruntime can be imported, else the sentence with the command."""
     import importlib.util  # noqa: PLC0415 - nothing else here needs it
@@ -173,14 +189,22 @@ def _open(
     if engine != providers[0]:
         notes = (*notes, f"{weights.name}: {device} refused; it ran on the CPU.")
         device = CPU
-    used = weights.describe(
+    used = _describe(weights, file, precision, engine=engine, device=device)
+    return OnnxNetwork(session, used, notes)
+
+
+def _describe(
+    weights: Weights, file: str, precision: str, *, engine: str, device: str
+) -> ModelUsed:
+    import onnxruntime
+
+    return weights.describe(
         file,
         runtime=f"onnxruntime {onnxruntime.__version__}",
         engine=engine,
         precision=precision,
         device=device,
     )
-    return OnnxNetwork(session, used, notes)
 
 
 def _choose_providers(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filmcan.errors import AssetError, MissingExtraError
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from filmcan.contract.model_used import ModelUsed
     from filmcan.models.weights import Weights
 
 
@@ -40,35 +42,15 @@ class TfliteNetwork:
             MissingExtraError: LiteRT is not installed.
             AssetError: LiteRT refuses the file.
         """
-        missing = find_missing_litert()
-        if missing is not None:
-            raise MissingExtraError(missing, where=weights.name)
-        from ai_edge_litert.interpreter import Interpreter
-
-        try:
-            self._interpreter: Any = Interpreter(
-                str(weights.files[file]), num_threads=execution.threads
-            )
-            self._interpreter.allocate_tensors()
-        except (RuntimeError, ValueError) as error:
-            raise AssetError(
-                f"LiteRT cannot open it: {' '.join(str(error).split())[:300]}",
-                where=f"{weights.name}: {file}",
-                hint="Check the file: filmcan models verify " + weights.name,
-            ) from error
+        self._interpreter = _open(weights, file, execution.threads)
         self._inputs = {item["name"]: item for item in self._interpreter.get_input_details()}
         self._outputs = {item["name"]: item for item in self._interpreter.get_output_details()}
         self.inputs = {name: tuple(map(int, item["shape"])) for name, item in self._inputs.items()}
         self.outputs = {
             name: tuple(map(int, item["shape"])) for name, item in self._outputs.items()
         }
-        self.used = weights.describe(
-            file,
-            runtime=f"ai-edge-litert {metadata.version('ai-edge-litert')}",
-            engine="xnnpack",
-            precision=_find_precision(self._interpreter.get_tensor_details()),
-            device=CPU,
-        )
+        precision = _find_precision(self._interpreter.get_tensor_details())
+        self.used = _describe(weights, file, precision)
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run the network and return copies of its outputs by name."""
@@ -79,6 +61,52 @@ class TfliteNetwork:
             name: self._interpreter.get_tensor(item["index"])
             for name, item in self._outputs.items()
         }
+
+
+def plan_network(weights: Weights, file: str) -> ModelUsed:
+    """Return the row of `models_used` that opening this network here would give.
+
+    Raises:
+        MissingExtraError: LiteRT is not installed.
+        AssetError: LiteRT refuses the file.
+    """
+    place = weights.files[file]
+    if place not in _PRECISIONS:
+        tensors = _open(weights, file, threads=1).get_tensor_details()
+        _PRECISIONS[place] = _find_precision(tensors)
+    return _describe(weights, file, _PRECISIONS[place])
+
+
+_PRECISIONS: dict[Path, str] = {}
+"""Read once per process: a file's place in the cache says what is in it."""
+
+
+def _open(weights: Weights, file: str, threads: int) -> Any:  # noqa: ANN401 - LiteRT is untyped
+    missing = find_missing_litert()
+    if missing is not None:
+        raise MissingExtraError(missing, where=weights.name)
+    from ai_edge_litert.interpreter import Interpreter
+
+    try:
+        interpreter = Interpreter(str(weights.files[file]), num_threads=threads)
+        interpreter.allocate_tensors()
+    except (RuntimeError, ValueError) as error:
+        raise AssetError(
+            f"LiteRT cannot open it: {' '.join(str(error).split())[:300]}",
+            where=f"{weights.name}: {file}",
+            hint="Check the file: filmcan models verify " + weights.name,
+        ) from error
+    return interpreter
+
+
+def _describe(weights: Weights, file: str, precision: str) -> ModelUsed:
+    return weights.describe(
+        file,
+        runtime=f"ai-edge-litert {metadata.version('ai-edge-litert')}",
+        engine="xnnpack",
+        precision=precision,
+        device=CPU,
+    )
 
 
 def _find_precision(tensors: Sequence[Mapping[str, Any]]) -> str:

@@ -14,7 +14,7 @@ from filmcan.operations.process import process_video
 from filmcan.operations.validation import Verdict, validate_target
 
 if TYPE_CHECKING:
-    from filmcan.pipeline.runner import Observer
+    from filmcan.pipeline.job import Observer
     from filmcan.store.run import Run
 
 SAMPLE_ASSET = "sample_bigbuckbunny"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,16 +17,19 @@ from filmcan.contract.ids import (
     parse_id,
 )
 from filmcan.contract.manifest import RunRecord
-from filmcan.contract.signature import hash_canonical
 from filmcan.contract.times import format_time
 from filmcan.media.document import TextSources
 from filmcan.media.probe import probe_source
-from filmcan.media.text_sources import read_text_sources
+from filmcan.media.text_sources import digest_text_inputs, read_text_sources
+from filmcan.pipeline.digest_cache import hash_source
+from filmcan.pipeline.job import Job, Observer
+from filmcan.pipeline.keys import Keys, VideoInputs, plan_keys
 from filmcan.pipeline.plan import Plan, plan_run
 from filmcan.pipeline.profile import resolve_profile
 from filmcan.pipeline.provenance import build_source_record, find_version
-from filmcan.pipeline.runner import Job, Observer, run_plan
-from filmcan.store.manifests import check_joinable
+from filmcan.pipeline.reuse import Carried, find_carried, find_unchanged
+from filmcan.pipeline.runner import run_plan
+from filmcan.store.manifests import check_joinable, merge_sources
 from filmcan.store.run import Run
 from filmcan.store.store import Store, open_store
 
@@ -48,6 +51,40 @@ class _Silent:
         """Ignore."""
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to run on which video.
+
+    Attributes:
+        source: A video, sound or picture file.
+        platform_id: Where the video is from; `local` when not given.
+        video_id: Which video; `sha256-` and 16 hex of its bytes when not given.
+        run_id: Joins this run when it exists, else creates it; a fresh id when not given.
+        document: Title, description, tags, comments, transcript: a JSON file or a mapping.
+        force: Compute even what an earlier run could provide.
+    """
+
+    source: Path
+    platform_id: str | None = None
+    video_id: str | None = None
+    run_id: str | None = None
+    document: Path | Mapping[str, object] | None = None
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Processed:
+    """What came of an order.
+
+    Attributes:
+        run: The run that now holds everything.
+        is_unchanged: True when it held everything before, and nothing was written.
+    """
+
+    run: Run
+    is_unchanged: bool
+
+
 def process_video(
     source: str | Path,
     *,
@@ -64,6 +101,10 @@ def process_video(
 ) -> Run:
     """Run the components of a profile on one video and return the run.
 
+    What an earlier run of the video measured from the same bytes with the same settings, versions
+    and models is carried into the new run. Where that is all, there is no new run: the latest
+    one is returned.
+
     Args:
         source: A video, sound or picture file.
         store: Where runs are kept: a folder, a URL, or an open store.
@@ -73,7 +114,7 @@ def process_video(
         document: Title, description, tags, comments, transcript: a JSON file or a mapping.
         profile: A YAML file with the settings that differ from the defaults.
         settings: `dotted.key=value` texts, or dotted key -> value; they win over the profile.
-        only: Names of the components to run.
+        only: Names of the components to run, with those they need.
         force: Compute even what an earlier run could provide.
         observer: Is told how the run goes on.
 
@@ -85,62 +126,132 @@ def process_video(
         ConflictError: The run exists with another configuration or source.
         StoreUnavailableError: The store refused.
     """
-    del force  # every run computes everything until results are reused across runs
     opened = store if isinstance(store, Store) else open_store(store)
-    resolved = resolve_profile(Path(profile) if profile is not None else None, settings)
-    plan = plan_run(resolved, only)
+    plan = plan_settings(profile, settings, only)
+    order = Order(
+        source=Path(source),
+        platform_id=platform_id,
+        video_id=video_id,
+        run_id=run_id,
+        document=Path(document) if isinstance(document, str) else document,
+        force=force,
+    )
+    return process_order(order, plan, opened, observer).run
+
+
+def plan_settings(
+    profile: str | Path | None,
+    settings: Iterable[str] | Mapping[str, object] | None,
+    only: Iterable[str] | None,
+) -> Plan:
+    """Return the plan that a profile and settings on top of it ask for.
+
+    Raises:
+        BadProfileError: A setting is wrong.
+    """
+    return plan_run(resolve_profile(Path(profile) if profile is not None else None, settings), only)
+
+
+def process_order(
+    order: Order, plan: Plan, store: Store, observer: Observer | None = None
+) -> Processed:
+    """Carry out one order.
+
+    Raises:
+        As `process_video`.
+    """
+    inputs = identify_video(order)
+    keys = plan_keys(plan, inputs)
+    earlier = [] if order.force else store.runs(inputs.platform_id, inputs.video_id)
+    if order.run_id is None:
+        unchanged = find_unchanged(earlier, plan, keys)
+        if unchanged is not None:
+            return Processed(unchanged, is_unchanged=True)
+    carried = find_carried(earlier, keys, order.run_id)
+    job = _build_job(order, plan, inputs, keys, carried)
+    if job.joins:
+        check_joinable(store.backend, job.run)
+    run_plan(job, store.backend, observer if observer is not None else _Silent())
+    record = job.run
+    run = store.run(record.platform_id, record.video_id, record.run_id)
+    return Processed(run, is_unchanged=False)
+
+
+def identify_video(order: Order) -> VideoInputs:
+    """Return which video an order is about and the digests of what is given with it.
+
+    Nothing is decoded, and a source that was hashed before is not read.
+
+    Raises:
+        BadDocumentError: The document is wrong.
+        InvalidIdError: An id is refused.
+        BadMediaError: The source is missing, unreadable, empty or no regular file.
+    """
     ids: tuple[tuple[IdKind, str | None], ...] = (
-        ("platform_id", platform_id),
-        ("video_id", video_id),
-        ("run_id", run_id),
+        ("platform_id", order.platform_id),
+        ("video_id", order.video_id),
+        ("run_id", order.run_id),
     )
     for kind, value in ids:
         if value is not None:
             parse_id(kind, value)
-    path = Path(source)
-    probe = probe_source(path, plan.limits)
-    given = Path(document) if isinstance(document, str) else document
-    text = read_text_sources(path, given, probe.subtitles)
-    record = _plan_record(plan, probe, platform_id, video_id, run_id)
-    if run_id is not None:
-        check_joinable(opened.backend, record)
-    job = Job(
+    sha256 = hash_source(order.source)
+    return VideoInputs(
+        platform_id=order.platform_id if order.platform_id is not None else LOCAL_PLATFORM,
+        video_id=order.video_id if order.video_id is not None else f"sha256-{sha256[:16]}",
+        sha256=sha256,
+        text=digest_text_inputs(order.source, order.document),
+    )
+
+
+def build_fresh_run_id() -> str:
+    """Return the id of a run that begins now."""
+    suffix = "".join(secrets.choice(RUN_SUFFIX_ALPHABET) for _ in range(RUN_SUFFIX_CHARS))
+    return build_run_id(datetime.now(UTC), suffix)
+
+
+def _build_job(
+    order: Order, plan: Plan, inputs: VideoInputs, keys: Keys, carried: Mapping[str, Carried]
+) -> Job:
+    """Look into the source as far as the components that are to be computed need it."""
+    computed = [item for item in plan.components if item.component.name not in carried]
+    probe = probe_source(order.source, plan.limits, inputs.sha256) if computed else None
+    text = TextSources()
+    if probe is not None and any(item.component.kind == "text" for item in computed):
+        text = read_text_sources(order.source, order.document, probe.subtitles)
+    record = _plan_record(plan, inputs, probe, order.run_id)
+    for found in carried.values():
+        former = {**found.run.manifest.run.source, "name": order.source.name}
+        record = replace(record, source=merge_sources(former, record.source))
+    return Job(
         plan=plan,
-        source=path,
+        source=order.source,
         probe=probe,
         text=text,
-        text_digest=hash_canonical(asdict(text)) if text != TextSources() else None,
+        inputs=inputs,
+        keys=keys,
+        carried=carried,
         run=record,
-        joins=run_id is not None,
+        joins=order.run_id is not None,
     )
-    run_plan(job, opened.backend, observer if observer is not None else _Silent())
-    return opened.run(record.platform_id, record.video_id, record.run_id)
 
 
 def _plan_record(
-    plan: Plan,
-    probe: Probe,
-    platform_id: str | None,
-    video_id: str | None,
-    run_id: str | None,
+    plan: Plan, inputs: VideoInputs, probe: Probe | None, run_id: str | None
 ) -> RunRecord:
-    now = datetime.now(UTC)
+    now = format_time(datetime.now(UTC))
     version = find_version()
     return RunRecord(
-        platform_id=platform_id if platform_id is not None else LOCAL_PLATFORM,
-        video_id=video_id if video_id is not None else f"sha256-{probe.sha256[:16]}",
-        run_id=run_id if run_id is not None else build_run_id(now, _choose_suffix()),
+        platform_id=inputs.platform_id,
+        video_id=inputs.video_id,
+        run_id=run_id if run_id is not None else build_fresh_run_id(),
         config_hash=plan.profile.config_hash,
         sampling_policy_version=plan.sampling.policy,
         dataprocessor_version=version,
-        created_at=format_time(now),
-        updated_at=format_time(now),
+        created_at=now,
+        updated_at=now,
         planned_components=tuple(item.component.name for item in plan.components),
         profile=plan.profile.document,
-        source=build_source_record(probe, None),
+        source={"sha256": inputs.sha256} if probe is None else build_source_record(probe),
         filmcan_version=version,
     )
-
-
-def _choose_suffix() -> str:
-    return "".join(secrets.choice(RUN_SUFFIX_ALPHABET) for _ in range(RUN_SUFFIX_CHARS))

@@ -21,6 +21,7 @@ __all__ = [
     "locate",
     "open_existing_store",
     "open_run_folder",
+    "open_target_store",
 ]
 
 _RUN_SEGMENTS = 3
@@ -79,6 +80,15 @@ def find_run(store: Store, path: str) -> Run:
     if len(segments) != _RUN_SEGMENTS:
         raise NotFoundError("a run is named platform/video/run", where=path[:200])
     return store.run(*segments)
+
+
+def open_target_store(url: str) -> Store:
+    """Open the store that runs are to be written to; a folder need not exist yet.
+
+    Raises:
+        StoreUnavailableError: The URL's scheme is not supported.
+    """
+    return open_store(url)
 
 
 def open_run_folder(path: Path) -> Run:

@@ -6,12 +6,11 @@ Profile and source in; components with checked parameters, sampling and limits o
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, cast
 
 from filmcan.components.catalog import COMPONENT_NAMES, get_component_class
-from filmcan.contract.signature import ReuseKey
-from filmcan.errors import BadProfileError
+from filmcan.errors import BadProfileError, FilmcanError
 from filmcan.media.limits import Limits
 from filmcan.media.timeline import Sampling
 from filmcan.models.execution import AUTO, Execution
@@ -19,7 +18,6 @@ from filmcan.pipeline.profile import Profile, with_component_parameters
 
 if TYPE_CHECKING:
     from filmcan.components.base import Component
-    from filmcan.media.probe import Probe
 
 _CONTROL_PARAMETERS = ("enabled", "required")
 
@@ -32,11 +30,13 @@ class PlannedComponent:
         component: Ready to run.
         required: True when its error fails the run.
         missing_dependency: Why it cannot run and what to do, None when it can.
+        models: The rows of `models_used` it is to have; None when that cannot be known.
     """
 
     component: Component
     required: bool
     missing_dependency: str | None
+    models: tuple[dict[str, object], ...] | None = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,7 @@ class Plan:
     queue_size: int
     execution: Execution
     sub_artifact_bytes: int
+    component_timeout_sec: float
 
 
 def plan_run(profile: Profile, only: Iterable[str] | None = None) -> Plan:
@@ -70,9 +71,14 @@ def plan_run(profile: Profile, only: Iterable[str] | None = None) -> Plan:
     wanted = _select(profile, only)
     sampling = profile.section("sampling")
     execution = profile.execution
+    networks = Execution(
+        device=str(execution["device"]),
+        threads=_get_count(execution, "threads_per_model", high=256),
+        batch_size=_get_count(execution, "batch_size", high=256),
+    )
     return Plan(
         profile=profile,
-        components=tuple(_plan_component(profile, name) for name in wanted),
+        components=tuple(_plan_component(profile, name, networks) for name in wanted),
         sampling=Sampling(
             policy=str(sampling["policy"]),
             rate_hz=cast("float", sampling["rate_hz"]),
@@ -82,12 +88,9 @@ def plan_run(profile: Profile, only: Iterable[str] | None = None) -> Plan:
         seed=cast("int", profile.document["seed"]),
         decode_threads=_get_count(execution, "decode_threads", high=64),
         queue_size=_get_count(execution, "queue_size", high=64),
-        execution=Execution(
-            device=str(execution["device"]),
-            threads=_get_count(execution, "threads_per_model", high=256),
-            batch_size=_get_count(execution, "batch_size", high=256),
-        ),
+        execution=networks,
         sub_artifact_bytes=_get_count(execution, "sub_artifact_mib", high=1 << 20) << 20,
+        component_timeout_sec=_get_seconds(execution, "component_timeout_sec"),
     )
 
 
@@ -124,39 +127,6 @@ def read_limits(profile: Profile) -> Limits:
     )
 
 
-def build_reuse_key(
-    planned: PlannedComponent,
-    plan: Plan,
-    *,
-    platform_id: str,
-    video_id: str,
-    probe: Probe,
-    text_digest: str | None,
-    model_signature: str,
-) -> ReuseKey:
-    """Return what a component's result depends on (C11.3)."""
-    component = planned.component
-    inputs: dict[str, object] = {"source_sha256": probe.sha256}
-    if component.kind == "text":
-        inputs["text_sha256"] = text_digest
-    sampling = plan.profile.section("sampling") if component.frame_request() is not None else None
-    return ReuseKey(
-        {
-            "platform_id": platform_id,
-            "video_id": video_id,
-            "component": component.name,
-            "inputs": inputs,
-            "parameters": dict(component.parameters),
-            "sampling": dict(sampling) if sampling is not None else None,
-            "limits": dict(plan.profile.section("limits")),
-            "seed": plan.seed,
-            "producer_version": component.producer_version,
-            "schema_version": component.schema_version,
-            "model_signature": model_signature,
-        }
-    )
-
-
 def _select(profile: Profile, only: Iterable[str] | None) -> list[str]:
     sections = profile.section("components")
     enabled = [name for name in COMPONENT_NAMES if _is_on(profile, name, "enabled")]
@@ -181,10 +151,24 @@ def _select(profile: Profile, only: Iterable[str] | None) -> list[str]:
         wanted = [name for name in enabled if name in asked]
     if not wanted:
         raise BadProfileError("no component is left to run", where="components")
-    return wanted
+    return _add_needed(wanted, enabled)
 
 
-def _plan_component(profile: Profile, name: str) -> PlannedComponent:
+def _add_needed(wanted: list[str], enabled: list[str]) -> list[str]:
+    """Return the wanted components and all they cannot do without, in planned order."""
+    found: set[str] = set()
+    waiting = list(wanted)
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        needs = get_component_class(name).needs
+        waiting += [need.component for need in needs if need.required and need.component in enabled]
+    return [name for name in enabled if name in found]
+
+
+def _plan_component(profile: Profile, name: str, execution: Execution) -> PlannedComponent:
     try:
         component = get_component_class(name)(_get_parameters(profile, name))
     except BadProfileError as error:
@@ -195,7 +179,21 @@ def _plan_component(profile: Profile, name: str) -> PlannedComponent:
     missing = component.find_missing_dependency()
     if missing is None and is_required:
         missing = component.find_missing_option()
-    return PlannedComponent(component, is_required, missing)
+    return PlannedComponent(
+        component=component,
+        required=is_required,
+        missing_dependency=missing,
+        models=() if missing is not None else _plan_models(component, execution),
+    )
+
+
+def _plan_models(
+    component: Component, execution: Execution
+) -> tuple[dict[str, object], ...] | None:
+    try:
+        return tuple(asdict(row) for row in component.plan_models(execution))
+    except FilmcanError:
+        return None  # a network that is damaged or of another form; the run will say so
 
 
 def _get_parameters(profile: Profile, name: str) -> dict[str, object]:
@@ -205,6 +203,13 @@ def _get_parameters(profile: Profile, name: str) -> dict[str, object]:
 
 def _is_on(profile: Profile, name: str, switch: str) -> bool:
     return bool(profile.section("components", name)[switch])
+
+
+def _get_seconds(section: object, name: str) -> float:
+    value = cast("dict[str, float]", section)[name]
+    if not value > 0:
+        raise BadProfileError(f"must be greater than 0, got {value!r}", where=f"execution.{name}")
+    return value
 
 
 def _get_count(section: object, name: str, *, high: int) -> int:

@@ -40,8 +40,8 @@ def read_runtime_env() -> dict[str, object]:
     return found
 
 
-def build_source_record(probe: Probe, summary: MediaSummary | None) -> dict[str, object]:
-    """Return the manifest's `source`: the file by name and digest, its streams, what decoded.
+def build_source_record(probe: Probe) -> dict[str, object]:
+    """Return the manifest's `source`: the file by name and digest, and its streams.
 
     No folder, no URL, no metadata text. The counts are null until something was decoded.
     """
@@ -55,19 +55,18 @@ def build_source_record(probe: Probe, summary: MediaSummary | None) -> dict[str,
         "video_stream": asdict(probe.video) if probe.video is not None else None,
         "audio_stream": asdict(probe.audio) if probe.audio is not None else None,
         "subtitle_streams": [asdict(stream) for stream in probe.subtitles],
-        **_build_counts(summary),
+        "decoded_frames": None,
+        "failed_frames": None,
+        "frame_count": None,
+        "decoded_samples": None,
+        "notes": [],
     }
 
 
-def _build_counts(summary: MediaSummary | None) -> Mapping[str, object]:
+def build_counts(summary: MediaSummary | None) -> Mapping[str, object]:
+    """Return the part of `source` that decoding tells; nothing when nothing was decoded."""
     if summary is None:
-        return {
-            "decoded_frames": None,
-            "failed_frames": None,
-            "frame_count": None,
-            "decoded_samples": None,
-            "notes": [],
-        }
+        return {}
     return {
         "decoded_frames": summary.decoded_frames,
         "failed_frames": summary.failed_frames,

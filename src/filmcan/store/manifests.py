@@ -133,13 +133,15 @@ def merge_sources(former: Mapping[str, object], latest: Mapping[str, object]) ->
     """Return what is known of a source after another stage has read it.
 
     A stage that read only the sound knows nothing of frames, and one whose components stopped
-    early has seen fewer: what is known stays, and of two counts the greater.
+    early has seen fewer: what is known stays, of two counts the greater, and all notes.
     """
     merged = {**latest, **former}
     for name, value in latest.items():
         known = former.get(name)
         if name in COUNTS and isinstance(known, int) and isinstance(value, int):
             merged[name] = max(known, value)
+        elif isinstance(known, list) and isinstance(value, list):
+            merged[name] = [*known, *(item for item in value if item not in known)]
         elif value is not None:
             merged[name] = value
     return merged

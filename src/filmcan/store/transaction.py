@@ -173,8 +173,14 @@ class RunTransaction:
         transaction._update(widen)
         return transaction
 
-    def commit(self, product: Product) -> ComponentRecord:
+    def commit(
+        self, product: Product, *, source: Mapping[str, object] | None = None
+    ) -> ComponentRecord:
         """Validate a product, write its artifact, then list it. Returns the record as listed.
+
+        Args:
+            product: What to commit.
+            source: What is known by now of the run's source, kept in the same update.
 
         Raises:
             InvalidArtifactError: The product breaks its schema or the contract; nothing was
@@ -212,7 +218,7 @@ class RunTransaction:
                     beside=product.beside,
                 )
                 record = replace(record, artifacts=artifacts)
-                if self._list_component(record):
+                if self._list_component(record, source or {}):
                     return record
             except (NotFoundError, ConflictError):
                 self._withdraw(name, artifacts)
@@ -229,7 +235,7 @@ class RunTransaction:
         Raises:
             StoreUnavailableError: The store refused.
         """
-        self._list_component(record)
+        self._list_component(record, {})
         return record
 
     def finish(self, *, source: Mapping[str, object], peak_rss_bytes: int | None) -> Manifest:
@@ -280,7 +286,7 @@ class RunTransaction:
             )
         return [*issues, *validate_arrays(product.arrays, schema, status=str(meta.get("status")))]
 
-    def _list_component(self, record: ComponentRecord) -> bool:
+    def _list_component(self, record: ComponentRecord, source: Mapping[str, object]) -> bool:
         """List a record, then remove the files it replaces; False when its own are not there.
 
         A file of the same content may have lain there unlisted, and been swept just now. Looking,
@@ -295,7 +301,10 @@ class RunTransaction:
                 planned = (*manifest.run.planned_components, record.name)
                 run = replace(manifest.run, planned_components=planned)
                 manifest = replace(manifest, run=run)
-            return manifest.with_component(record)
+            merged = merge_sources(manifest.run.source, source)
+            return replace(manifest, run=replace(manifest.run, source=merged)).with_component(
+                record
+            )
 
         with self._backend.exclusive(self._video_path):
             if not self._are_there(record):

@@ -76,6 +76,11 @@ class ComponentSuite:
     def test_the_typical_case_is_ok(self) -> None:
         assert self.build_component().run(self.make_cases()["typical"]()).status == "ok"
 
+    def test_c11_what_runs_was_planned(self) -> None:
+        component, inputs = self.build_component(), self.make_cases()["typical"]()
+        planned = component.plan_models(inputs.execution)
+        assert set(component.run(inputs).models_used) <= set(planned)
+
     def test_c4_the_same_input_gives_the_same_arrays(self) -> None:
         for name, make in self.make_cases().items():
             first = self.build_component().run(make()).arrays

@@ -16,7 +16,7 @@ from filmcan.components.audio.chunks import SoundChunks
 from filmcan.components.audio.clap_extractor.audio_tower import AUDIO_FILE, AudioTower
 from filmcan.components.audio.clap_extractor.log_mel import RATE_HZ, WINDOW_SAMPLES
 from filmcan.components.base import Component, Inputs, Parameters, Result
-from filmcan.components.network_form import find_missing_part
+from filmcan.components.network_form import find_missing_part, plan_networks
 from filmcan.components.parameters import get_text
 from filmcan.components.unit_vectors import compare_neighbours, find_mean_direction
 from filmcan.contract.manifest import Kind
@@ -26,6 +26,9 @@ from filmcan.models.weights import get_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from filmcan.contract.model_used import ModelUsed
+    from filmcan.models.execution import Execution
 
 LEAST_TAIL_SAMPLES = RATE_HZ
 """A rest shorter than a second says too little of its own and is left out."""
@@ -51,6 +54,10 @@ class ClapExtractor(Component):
     def find_missing_dependency(self) -> str | None:
         """Name what is missing: a package, or the weights."""
         return find_missing_part(self._model, (AUDIO_FILE,))
+
+    def plan_models(self, execution: Execution) -> tuple[ModelUsed, ...]:
+        """Name the network that would run."""
+        return plan_networks(self._model, (AUDIO_FILE,), execution)
 
     def sound_request(self) -> SoundRequest:
         """Ask for mono at the rate the network was trained at."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from filmcan.components.base import Component, Inputs, Parameters, Result
-from filmcan.components.network_form import find_missing_part
+from filmcan.components.network_form import find_missing_part, plan_networks
 from filmcan.components.parameters import get_text
 from filmcan.components.unit_vectors import compare_neighbours, find_mean_direction
 from filmcan.components.visual.core_clip.image_tower import VISION_FILE, ImageTower
@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from filmcan.contract.model_used import ModelUsed
     from filmcan.media.frames import FrameStream
+    from filmcan.models.execution import Execution
 
 _FILES = (VISION_FILE, TEXT_FILE, TOKENIZER_FILE)
 _LEAST_FOR_SPREAD = 2
@@ -62,6 +64,11 @@ class CoreClip(Component):
     def find_missing_dependency(self) -> str | None:
         """Name what is missing: a package, or the weights."""
         return find_missing_part(self._model, _FILES, "tokenizers", "PIL")
+
+    def plan_models(self, execution: Execution) -> tuple[ModelUsed, ...]:
+        """Name the towers that would run."""
+        files = (VISION_FILE, TEXT_FILE) if self._prompts else (VISION_FILE,)
+        return plan_networks(self._model, files, execution)
 
     def frame_request(self) -> FrameRequest:
         """Ask for whole pictures: the reference shrinks them itself, with antialiasing."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from filmcan.components.base import Component, Inputs, Parameters, Result
-from filmcan.components.network_form import find_missing_part
+from filmcan.components.network_form import find_missing_part, plan_networks
 from filmcan.components.parameters import get_bool, get_int, get_text
 from filmcan.components.visual.core_depth_midas.depth_network import DEPTH_FILE, DepthNetwork
 from filmcan.components.visual.core_depth_midas.map_statistics import MapStatistics, measure_map
@@ -28,7 +28,9 @@ from filmcan.models.weights import get_weights
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from filmcan.contract.model_used import ModelUsed
     from filmcan.media.frames import FrameStream
+    from filmcan.models.execution import Execution
 
 _KEYS = tuple(field.name for field in fields(MapStatistics))
 _GREATEST = float(np.finfo(np.float16).max)
@@ -58,6 +60,10 @@ class CoreDepthMidas(Component):
     def find_missing_dependency(self) -> str | None:
         """Name what is missing: a package, or the weights."""
         return find_missing_part(self._model, (DEPTH_FILE,))
+
+    def plan_models(self, execution: Execution) -> tuple[ModelUsed, ...]:
+        """Name the network that would run."""
+        return plan_networks(self._model, (DEPTH_FILE,), execution)
 
     def frame_request(self) -> FrameRequest:
         """Ask for whole pictures: the reference squashes them itself."""

@@ -28,7 +28,8 @@ from filmcan.contract.manifest import Kind
 from filmcan.contract.missing import NO_FACES, VIDEO_MISSING, build_feature_names
 from filmcan.contract.model_used import ModelUsed
 from filmcan.media.frames import FrameRequest, FrameView
-from filmcan.models.tflite_network import TfliteNetwork, find_missing_litert
+from filmcan.models.execution import Execution
+from filmcan.models.tflite_network import TfliteNetwork, find_missing_litert, plan_network
 from filmcan.models.weights import find_missing_weights, get_weights
 
 ASSET = "mediapipe_face"
@@ -50,6 +51,7 @@ class CoreFaceLandmarks(Component):
         """
         super().__init__(parameters)
         self._form = FORMS[get_choice(parameters, "detector", tuple(FORMS))]
+        self._files = (self._form.file, face_mesh.FILE, irises.FILE)
         self._max_width = get_int(parameters, "max_width", low=128, high=8192)
         self._min_score = get_float(parameters, "min_score", low=0.01, high=1.0)
         self._settings = FinderSettings(
@@ -63,6 +65,12 @@ class CoreFaceLandmarks(Component):
         """Return the command that brings LiteRT or the networks, None when both are there."""
         return find_missing_litert() or find_missing_weights(ASSET)
 
+    def plan_models(self, execution: Execution) -> tuple[ModelUsed, ...]:
+        """Name the networks that would run; they run on the CPU, whatever the device."""
+        del execution
+        weights = get_weights(ASSET)
+        return tuple(plan_network(weights, file) for file in self._files)
+
     def frame_request(self) -> FrameRequest:
         """Ask for colour pictures, large ones shrunk."""
         return FrameRequest(FrameView(pixels="rgb", max_width=self._max_width))
@@ -72,10 +80,7 @@ class CoreFaceLandmarks(Component):
         if inputs.frames is None:
             return Result(status="empty", empty_reason=VIDEO_MISSING)
         weights = get_weights(ASSET)
-        networks = [
-            TfliteNetwork(weights, file, inputs.execution)
-            for file in (self._form.file, face_mesh.FILE, irises.FILE)
-        ]
+        networks = [TfliteNetwork(weights, file, inputs.execution) for file in self._files]
         finder = FaceFinder(
             FaceDetector(networks[0], self._form, self._min_score),
             FaceMesh(networks[1]),

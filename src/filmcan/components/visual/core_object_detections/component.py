@@ -21,13 +21,15 @@ from filmcan.components.visual.core_object_detections.models import (
     choose_model,
     find_missing_model,
     open_detector,
+    plan_detector,
 )
 from filmcan.components.visual.core_object_detections.object_arrays import ObjectArrays
 from filmcan.components.visual.sampled import SampledFrames
 from filmcan.contract.manifest import Kind
 from filmcan.contract.missing import VIDEO_MISSING, build_feature_names
+from filmcan.contract.model_used import ModelUsed
 from filmcan.media.frames import FrameRequest, FrameView
-from filmcan.models.execution import AUTO
+from filmcan.models.execution import AUTO, Execution
 from filmcan.models.fetch import build_pull_command
 
 
@@ -66,6 +68,10 @@ class CoreObjectDetections(Component):
     def find_missing_dependency(self) -> str | None:
         """Return the command that brings the model or its runtime, None when both are there."""
         return find_missing_model(self._model)
+
+    def plan_models(self, execution: Execution) -> tuple[ModelUsed, ...]:
+        """Name the detector that would run."""
+        return (plan_detector(self._model, execution),)
 
     def frame_request(self) -> FrameRequest:
         """Ask for colour pictures, large ones shrunk."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from filmcan.components.visual.core_object_detections.ssd import SsdDetector
 from filmcan.components.visual.core_object_detections.yolox import YoloxDetector
 from filmcan.errors import AssetError
+from filmcan.models import onnx_network, tflite_network
 from filmcan.models.catalog import load_catalog
 from filmcan.models.fetch import build_pull_command
 from filmcan.models.onnx_network import NETWORKS, find_missing_onnxruntime
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from filmcan.components.visual.core_object_detections.detection import ObjectDetector
+    from filmcan.contract.model_used import ModelUsed
     from filmcan.models.execution import Execution
 
 DEFAULT = "yolox_tiny"
@@ -104,6 +106,26 @@ def open_detector(name: str, thresholds: Thresholds, execution: Execution) -> Ob
         nms_iou=thresholds.ssd_nms_iou,
         max_objects=thresholds.max_objects,
     )
+
+
+def plan_detector(name: str, execution: Execution) -> ModelUsed:
+    """Return the row of `models_used` that `open_detector` would give.
+
+    Raises:
+        NotFoundError: Its weights are not in the cache.
+        AssetError: It has no network.
+    """
+    weights = get_weights(name)
+    graph = _find_file(weights.files, _ONNX)
+    if graph is not None:
+        return onnx_network.plan_network(weights, graph, execution)
+    network = _find_file(weights.files, _TFLITE)
+    if network is None:
+        raise AssetError(
+            "it holds no network", code="network_form", where=name,
+            hint=f"Models that do: {DEFAULT}, yolox_nano, yolox_s, {FALLBACK}.",
+        )  # fmt: skip
+    return tflite_network.plan_network(weights, network)
 
 
 def _find_missing(name: str) -> str | None:

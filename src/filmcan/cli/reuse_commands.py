@@ -1,0 +1,82 @@
+"""`filmcan status` and `filmcan explain`: what is there, what is stale, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from filmcan.cli.options import (
+    DEFAULT_STORE,
+    JsonOption,
+    ProfileOption,
+    SettingsOption,
+    StoreArgument,
+    StoreOption,
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command(name="status")(status)
+    app.command(name="explain")(explain)
+
+
+def status(
+    store: StoreArgument = DEFAULT_STORE,
+    *,
+    stale: Annotated[
+        bool, typer.Option("--stale", help="List what the present profile would make anew.")
+    ] = False,
+    profile: ProfileOption = None,
+    settings: SettingsOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Count how the latest run of each video ended, by component, status and reason."""
+    from dataclasses import asdict
+
+    from filmcan.cli.reuse_reports import print_status
+    from filmcan.cli.screen import print_json
+    from filmcan.operations.process import plan_settings
+    from filmcan.operations.status import survey_store
+
+    plan = plan_settings(profile, settings, None) if stale else None
+    found = survey_store(store, plan)
+    if json:
+        print_json({"store": store, **asdict(found)})
+    else:
+        print_status(store, found, with_stale=stale)
+
+
+def explain(
+    target: Annotated[str, typer.Argument(help="Run: a path, or platform/video[/run].")],
+    *,
+    component: Annotated[str | None, typer.Option(help="Only this component.")] = None,
+    source: Annotated[
+        Path | None, typer.Option(help="The video file as it is now, to compare its bytes.")
+    ] = None,
+    document: Annotated[
+        Path | None, typer.Option(help="The document as it is now, with --source.")
+    ] = None,
+    profile: ProfileOption = None,
+    settings: SettingsOption = None,
+    store: StoreOption = DEFAULT_STORE,
+    json: JsonOption = False,
+) -> None:
+    """Say why results were computed or reused, and which part of a reuse key differs."""
+    from dataclasses import asdict
+
+    from filmcan.cli.reuse_reports import print_explanation
+    from filmcan.cli.screen import print_json
+    from filmcan.operations.explain import explain_run
+    from filmcan.operations.process import plan_settings
+
+    if document is not None and source is None:
+        raise typer.BadParameter("--document needs --source", param_hint="--document")
+    plan = plan_settings(profile, settings, None)
+    found = explain_run(target, store, plan, component=component, source=source, document=document)
+    if json:
+        print_json(asdict(found))
+    else:
+        print_explanation(found)

@@ -1,0 +1,97 @@
+"""How `status` and `explain` look as text."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from filmcan.cli.screen import print_table, print_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from filmcan.operations.explain import ComponentStory, Explanation
+    from filmcan.operations.status import StoreStatus
+    from filmcan.pipeline.staleness import Difference
+
+_MEGABYTE = 1_000_000
+_SHOWN_CHARS = 40
+
+
+def print_status(store: str, status: StoreStatus, *, with_stale: bool) -> None:
+    """Print the counts of a store, then what is stale."""
+    if not status.runs:
+        print_text(f"No runs in {store}.")
+        return
+    print_table(
+        {
+            "component": "left",
+            "status": "left",
+            "reason": "left",
+            "videos": "right",
+            "MB": "right",
+        },
+        [
+            (
+                item.component,
+                item.status,
+                item.reason,
+                str(item.videos),
+                f"{item.size_bytes / _MEGABYTE:.1f}" if item.size_bytes else "",
+            )
+            for item in status.counts
+        ],
+    )
+    print_text("")
+    print_text(
+        f"{status.videos} videos, {status.runs} runs, {status.unfinished} unfinished, "
+        f"{status.size_bytes / _MEGABYTE:.1f} MB in all runs."
+    )
+    if not with_stale:
+        return
+    for result in status.stale:
+        place = f"{result.platform_id}/{result.video_id}"
+        print_text(f"stale: {place} {result.component}: {_tell(result.differences)}")
+    for name, count in status.missing.items():
+        print_text(f"missing: {name} in {count} videos")
+    print_text(f"{len(status.stale)} stale results.")
+
+
+def print_explanation(explanation: Explanation) -> None:
+    """Print the story of each component."""
+    print_text(explanation.run_path)
+    for story in explanation.components:
+        print_text("")
+        print_text(f"{story.name}  {story.status}")
+        print_text(f"  {_tell_origin(story)}")
+        print_text(f"  {_tell_staleness(story)}")
+
+
+def _tell_origin(story: ComponentStory) -> str:
+    if story.reused_from_run_id is not None:
+        return f"Carried: run {story.reused_from_run_id} computed it."
+    if story.compared_with is None:
+        return "Computed: no earlier run had it."
+    if not story.changed:
+        return f"Computed anew for the same key as in run {story.compared_with}."
+    return f"Computed: since run {story.compared_with} {_tell(story.changed)}."
+
+
+def _tell_staleness(story: ComponentStory) -> str:
+    if story.stale is None:
+        return "The present profile does not have it, or no key was recorded."
+    if not story.stale:
+        return "Up to date."
+    return f"Stale: {_tell(story.stale)}."
+
+
+def _tell(differences: Iterable[Difference]) -> str:
+    return "; ".join(
+        f"{item.part} changed from {_show(item.former)} to {_show(item.latest)}"
+        for item in differences
+    )
+
+
+def _show(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _SHOWN_CHARS else f"{text[: _SHOWN_CHARS - 3]}..."
