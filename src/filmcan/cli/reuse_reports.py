@@ -10,9 +10,8 @@ from filmcan.cli.screen import print_table, print_text
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from filmcan.operations.explain import ComponentStory, Explanation
+    from filmcan.operations.explain import ComponentStory, Difference, Explanation
     from filmcan.operations.status import StoreStatus
-    from filmcan.pipeline.staleness import Difference
 
 _MEGABYTE = 1_000_000
 _SHOWN_CHARS = 40

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from filmcan.pipeline.plan import Plan
     from filmcan.store.run import Run
 
+__all__ = ["ComponentStory", "Difference", "Explanation", "explain_run"]
+
 
 @dataclass(frozen=True, slots=True)
 class ComponentStory:

@@ -57,9 +57,9 @@ def is_memory_shortage(error: BaseException) -> bool:
     """Tell whether memory ran out, in Python or in a library below."""
     if isinstance(error, MemoryError):
         return True
-    return isinstance(error, RuntimeError | Exception) and bool(
-        not isinstance(error, FilmcanError) and _OUT_OF_MEMORY.search(str(error))
-    )
+    if isinstance(error, FilmcanError) or not isinstance(error, Exception):
+        return False
+    return _OUT_OF_MEMORY.search(str(error)) is not None
 
 
 def build_retrying(is_transient: Callable[[BaseException], bool]) -> Retrying:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from filmcan.contract.signature import ReuseKey, sign_models
 from filmcan.pipeline.plan import Plan, PlannedComponent
+from filmcan.pipeline.schedule import Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,18 @@ Keys = Mapping[str, ReuseKey]
 
 
 def plan_keys(plan: Plan, inputs: VideoInputs) -> dict[str, ReuseKey]:
-    """Return the key of each planned component, as planned."""
+    """Return the key of each planned component, as planned.
+
+    Raises:
+        InternalError: Components need each other in a circle.
+    """
     keys: dict[str, ReuseKey] = {}
-    for item in plan.components:
-        keys[item.component.name] = build_key(item, plan, inputs, keys, item.models)
-    return keys
+    schedule = Schedule(plan.components)
+    while wave := schedule.take_wave():
+        for item in wave:
+            keys[item.component.name] = build_key(item, plan, inputs, keys, item.models)
+            schedule.end(item.component.name)
+    return {item.component.name: keys[item.component.name] for item in plan.components}
 
 
 def build_key(
