@@ -18,6 +18,7 @@ import typer
 import typer.exceptions
 
 from filmcan.cli import (
+    batch_commands,
     import_commands,
     models_commands,
     query_commands,
@@ -55,6 +56,7 @@ store_commands.register(app)
 import_commands.register(app)
 serve_command.register(app)
 reuse_commands.register(app)
+batch_commands.register(app)
 
 
 @app.callback()

@@ -67,6 +67,21 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True)
+class Resources:
+    """What a component takes while it runs, beside the one thread that is its own.
+
+    Attributes:
+        cpus: Cores that it keeps busy.
+        gpus: Share of an accelerator, where the profile lets it use one.
+        memory_mib: Resident memory at its peak, weights included, for 720p sources.
+    """
+
+    cpus: float = 1.0
+    gpus: float = 0.0
+    memory_mib: int = 100
+
+
+@dataclass(frozen=True, slots=True)
 class Needed:
     """What another component measured.
 
@@ -116,6 +131,7 @@ class Component(ABC):
         needs_media: False for a component that also runs on a source without the frames or the
             sound it asked for; it is then given None in their place.
         needs: The components whose artifacts it builds on.
+        resources: What it takes to run, for engines that place work on machines.
     """
 
     name: ClassVar[str]
@@ -124,6 +140,7 @@ class Component(ABC):
     producer_version: ClassVar[str]
     needs_media: ClassVar[bool] = True
     needs: ClassVar[tuple[Need, ...]] = ()
+    resources: ClassVar[Resources] = Resources()
 
     def __init__(self, parameters: Parameters) -> None:
         """Check the parameters.

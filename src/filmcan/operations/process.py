@@ -62,6 +62,8 @@ class Order:
         run_id: Joins this run when it exists, else creates it; a fresh id when not given.
         document: Title, description, tags, comments, transcript: a JSON file or a mapping.
         force: Compute even what an earlier run could provide.
+        anew: Components to compute even so.
+        planned: All that the run is to hold in the end, when this order does a part of it.
     """
 
     source: Path
@@ -70,6 +72,8 @@ class Order:
     run_id: str | None = None
     document: Path | Mapping[str, object] | None = None
     force: bool = False
+    anew: frozenset[str] = frozenset()
+    planned: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +167,12 @@ def process_order(
     inputs = identify_video(order)
     keys = plan_keys(plan, inputs)
     earlier = [] if order.force else store.runs(inputs.platform_id, inputs.video_id)
-    if order.run_id is None:
+    if order.run_id is None and not order.anew:
         unchanged = find_unchanged(earlier, plan, keys)
         if unchanged is not None:
             return Processed(unchanged, is_unchanged=True)
-    carried = find_carried(earlier, keys, order.run_id)
+    wanted = {name: key for name, key in keys.items() if name not in order.anew}
+    carried = find_carried(earlier, wanted, order.run_id)
     job = _build_job(order, plan, inputs, keys, carried)
     if job.joins:
         check_joinable(store.backend, job.run)
@@ -219,7 +224,7 @@ def _build_job(
     text = TextSources()
     if probe is not None and any(item.component.kind == "text" for item in computed):
         text = read_text_sources(order.source, order.document, probe.subtitles)
-    record = _plan_record(plan, inputs, probe, order.run_id)
+    record = _plan_record(plan, inputs, probe, order)
     for found in carried.values():
         former = {**found.run.manifest.run.source, "name": order.source.name}
         record = replace(record, source=merge_sources(former, record.source))
@@ -236,21 +241,19 @@ def _build_job(
     )
 
 
-def _plan_record(
-    plan: Plan, inputs: VideoInputs, probe: Probe | None, run_id: str | None
-) -> RunRecord:
+def _plan_record(plan: Plan, inputs: VideoInputs, probe: Probe | None, order: Order) -> RunRecord:
     now = format_time(datetime.now(UTC))
     version = find_version()
     return RunRecord(
         platform_id=inputs.platform_id,
         video_id=inputs.video_id,
-        run_id=run_id if run_id is not None else build_fresh_run_id(),
+        run_id=order.run_id if order.run_id is not None else build_fresh_run_id(),
         config_hash=plan.profile.config_hash,
         sampling_policy_version=plan.sampling.policy,
         dataprocessor_version=version,
         created_at=now,
         updated_at=now,
-        planned_components=tuple(item.component.name for item in plan.components),
+        planned_components=order.planned or tuple(item.component.name for item in plan.components),
         profile=plan.profile.document,
         source={"sha256": inputs.sha256} if probe is None else build_source_record(probe),
         filmcan_version=version,

@@ -53,6 +53,8 @@ class Plan:
     execution: Execution
     sub_artifact_bytes: int
     component_timeout_sec: float
+    stall_timeout_sec: float
+    worker_memory_bytes: int | None
 
 
 def plan_run(profile: Profile, only: Iterable[str] | None = None) -> Plan:
@@ -91,6 +93,9 @@ def plan_run(profile: Profile, only: Iterable[str] | None = None) -> Plan:
         execution=networks,
         sub_artifact_bytes=_get_count(execution, "sub_artifact_mib", high=1 << 20) << 20,
         component_timeout_sec=_get_seconds(execution, "component_timeout_sec"),
+        stall_timeout_sec=_get_seconds(execution, "stall_timeout_sec"),
+        worker_memory_bytes=_get_count(execution, "worker_memory_mib", low=0, high=1 << 30) << 20
+        or None,
     )
 
 
@@ -212,8 +217,10 @@ def _get_seconds(section: object, name: str) -> float:
     return value
 
 
-def _get_count(section: object, name: str, *, high: int) -> int:
+def _get_count(section: object, name: str, *, high: int, low: int = 1) -> int:
     value = cast("dict[str, int]", section)[name]
-    if not 1 <= value <= high:
-        raise BadProfileError(f"must be from 1 to {high}, got {value}", where=f"execution.{name}")
+    if not low <= value <= high:
+        raise BadProfileError(
+            f"must be from {low} to {high}, got {value}", where=f"execution.{name}"
+        )
     return value

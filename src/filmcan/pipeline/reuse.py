@@ -8,7 +8,7 @@ operations before a run and by the runner in it.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -123,7 +123,21 @@ def is_up_to_date(run: Run, item: PlannedComponent, digest: str) -> bool:
         return False
     if item.missing_dependency is not None:
         return is_dependency_missing(record)
+    if record.blocked_by is not None:  # whether it stays so is decided where the root is looked at
+        return record.status == "empty"
     return is_reusable(record, digest) and are_files_there(run, record)
+
+
+def is_settled(run: Run, item: PlannedComponent, digest: str) -> bool:
+    """Tell whether a run says how a component ends for a key, be it in error.
+
+    Raises:
+        StoreUnavailableError: The store refused.
+    """
+    record = run.components.get(item.component.name)
+    if record is not None and record.status == "error" and item.missing_dependency is None:
+        return get_key_digest(record) == digest and not is_dependency_missing(record)
+    return is_up_to_date(run, item, digest)
 
 
 def is_dependency_missing(record: ComponentRecord) -> bool:
@@ -140,14 +154,41 @@ def find_unchanged(runs: Iterable[Run], plan: Plan, keys: Keys) -> Run | None:
     Raises:
         StoreUnavailableError: The store refused.
     """
+    return _find_complete(runs, plan, keys, is_up_to_date)
+
+
+def find_settled(runs: Iterable[Run], plan: Plan, keys: Keys) -> Run | None:
+    """Return the video's latest finished run when it says how every planned component ends.
+
+    Raises:
+        StoreUnavailableError: The store refused.
+    """
+    return _find_complete(runs, plan, keys, is_settled)
+
+
+def find_unfinished(runs: Iterable[Run], plan: Plan, source_sha256: str) -> Run | None:
+    """Return the video's latest run when it was broken off, and the plan can go on with it."""
+    latest = next(iter(sort_latest_first(runs)), None)
+    if latest is None or latest.manifest.is_finished:
+        return None
+    run = latest.manifest.run
+    is_same = run.config_hash == plan.profile.config_hash
+    return latest if is_same and run.source.get("sha256") == source_sha256 else None
+
+
+def _find_complete(
+    runs: Iterable[Run],
+    plan: Plan,
+    keys: Keys,
+    is_good: Callable[[Run, PlannedComponent, str], bool],
+) -> Run | None:
+    """Return the latest finished run if it was made with these settings and all in it is good."""
     finished = (run for run in sort_latest_first(runs) if run.manifest.is_finished)
     latest = next(finished, None)
     if latest is None or latest.manifest.run.config_hash != plan.profile.config_hash:
         return None
-    complete = all(
-        is_up_to_date(latest, item, keys[item.component.name].digest) for item in plan.components
-    )
-    return latest if complete else None
+    planned = [(item, keys[item.component.name].digest) for item in plan.components]
+    return latest if all(is_good(latest, item, digest) for item, digest in planned) else None
 
 
 def build_carried_product(

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from filmcan.contract.ids import parse_id
 from filmcan.contract.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, parse_manifest
 from filmcan.errors import ConflictError, InvalidContentError, NotFoundError
+from filmcan.store.failures import forget_failures
 from filmcan.store.index.place import INDEX_PATH, INDEX_VARIABLE
 from filmcan.store.quarantine import build_quarantine_path
 from filmcan.store.tombstones import (
@@ -113,6 +114,8 @@ def remove_target(
     on_file: Callable[[RemovedFile], None] | None = None,
 ) -> Receipt:
     """Do what `delete_video` says, for a caller that holds the video's exclusive lock."""
+    if run_id is None:
+        forget_failures(backend, video_path)
     tombstone, is_damaged = _find_tombstone(backend, video_path, run_id)
     deletion = tombstone.find_deletion(run_id)
     if deletion is None or deletion.is_done:

@@ -1,0 +1,1 @@
+"""Where tasks of a batch run: in processes of this machine, or on a Ray cluster."""

@@ -1,0 +1,208 @@
+"""Batches: nothing healthy is computed twice, nothing that failed is lost, nothing ends one."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from filmcan.operations.validation import validate_target
+from filmcan.store.store import open_store
+from filmcan.testing.made_batches import CRASH, HANG, HOG, make_batch
+from filmcan.testing.store_equality import describe_store, find_difference
+
+DRIVER = Path(__file__).with_name("batch_driver.py")
+ONLY = ("loudness_extractor", "core_optical_flow", "text_processor")
+VIDEOS = int(os.environ.get("FILMCAN_TEST_BATCH", "24"))
+"""How many videos the batch that is killed has; 300 in `bench/batch.py`."""
+
+STALL = ["--set", "execution.stall_timeout_sec=10"]
+
+
+def build_command(sources: list[Path], store: Path, *options: str) -> list[str]:
+    only = [word for name in ONLY for word in ("--only", name)]
+    return [
+        sys.executable,
+        str(DRIVER),
+        "batch",
+        *map(str, sources),
+        "--store",
+        str(store),
+        "--workers",
+        "2",
+        "--json",
+        *only,
+        *options,
+    ]
+
+
+def run_batch(sources: list[Path], store: Path, *options: str) -> tuple[int, dict[str, Any]]:
+    done = subprocess.run(
+        build_command(sources, store, *options), capture_output=True, text=True, check=False
+    )
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def list_files(store: Path) -> dict[str, int]:
+    return {
+        str(path.relative_to(store)): path.stat().st_mtime_ns
+        for path in store.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the list of a batch with broken clips, one that crashes and one that hangs."""
+    folder = tmp_path_factory.mktemp("batch") / "media"
+    broken = max(1, VIDEOS // 20)
+    return make_batch(folder, VIDEOS, distinct=6, broken=broken, poison=(CRASH, HANG))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the store of a batch that nobody disturbed."""
+    store = tmp_path_factory.mktemp("undisturbed") / "store"
+    code, report = run_batch([made], store, *STALL)
+    assert code == 4
+    assert report["videos"] == VIDEOS
+    return store
+
+
+def test_b7_a_crash_and_a_hang_end_as_that_components_error_and_all_else_is_there(
+    undisturbed: Path,
+) -> None:
+    opened = open_store(undisturbed)
+    for video, code in (("crash", "worker_crashed"), ("hang", "worker_hung")):
+        (run,) = opened.runs("made", video)
+        assert run.manifest.is_finished
+        assert set(run.components) == set(ONLY)
+        failed = run.components["core_optical_flow"]
+        assert (failed.status, str(failed.error).partition(":")[0]) == ("error", code)
+        assert run.components["loudness_extractor"].status == "ok"
+    assert "SIGSEGV" in str(opened.latest("made", "crash").components["core_optical_flow"].error)
+    broken = max(1, VIDEOS // 20)
+    assert len(opened.runs()) == VIDEOS - broken
+    assert len(list((undisturbed / "_filmcan" / "failures").iterdir())) == broken
+    assert not list((undisturbed / "_filmcan" / "leases").iterdir())
+    report = validate_target(str(undisturbed)).report
+    assert report.ok, list(report.errors)
+
+
+def test_c11_a_second_batch_decodes_nothing_and_writes_nothing(
+    made: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    before = list_files(undisturbed)
+    code, report = run_batch([made], undisturbed, *STALL)
+    assert code == 4, "what failed is still told"
+    assert (report["done"], report["earlier"]) == (0, VIDEOS - max(1, VIDEOS // 20))
+    assert report["failed"] == 2 + max(1, VIDEOS // 20)
+    assert list_files(undisturbed) == before
+    assert sum(result["seconds"] for result in report["results"]) == 0, "no worker did anything"
+
+
+def test_c11_a_batch_killed_at_random_moments_and_resumed_equals_an_undisturbed_one(
+    made: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    moments = random.Random(int(os.environ.get("FILMCAN_TEST_SEED", "7")))  # noqa: S311
+    kills = {"driver": 0, "worker": 0}
+    while sum(kills.values()) < 6:
+        batch = subprocess.Popen(
+            build_command([made], store, *STALL),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        workers: list[psutil.Process] = []
+        try:
+            while batch.poll() is None and kills["worker"] <= kills["driver"]:
+                _wait(batch, moments.uniform(1.0, 4.0))
+                workers = psutil.Process(batch.pid).children() if batch.poll() is None else []
+                busy = [worker for worker in workers if "spawn_main" in str(worker.cmdline())]
+                if busy:
+                    moments.choice(busy).kill()
+                    kills["worker"] += 1
+            _wait(batch, moments.uniform(1.0, 4.0))
+            if batch.poll() is not None:
+                break
+            workers = psutil.Process(batch.pid).children()
+        finally:
+            batch.kill()
+            batch.wait()
+        kills["driver"] += 1
+        _, alive = psutil.wait_procs(workers, timeout=60)
+        assert not alive, "workers must end with their driver"
+    assert kills["driver"] > 0
+    assert kills["worker"] > 0
+    code, report = run_batch([made], store, *STALL)
+    wanted = 2 + max(1, VIDEOS // 20)
+    if report["failed"] > wanted:  # a video whose worker was killed twice by us
+        code, report = run_batch([made], store, *STALL, "--retry")
+    assert (code, report["failed"]) == (4, wanted)
+    assert find_difference(describe_store(undisturbed), describe_store(store)) is None
+    verdict = validate_target(str(store)).report
+    assert verdict.ok, list(verdict.errors)
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return
+
+
+def test_b7_memory_that_grows_without_end_ends_the_worker_and_not_the_batch(
+    tmp_path: Path,
+) -> None:
+    made = make_batch(tmp_path / "media", 2, distinct=1, broken=0, poison=(HOG,))
+    limit = ["--set", "execution.worker_memory_mib=700"]
+    code, report = run_batch([made], tmp_path / "store", *limit)
+    assert (code, report["failed"]) == (4, 1)
+    run = open_store(tmp_path / "store").latest("made", "hog")
+    assert str(run.components["core_optical_flow"].error).startswith("worker_out_of_memory: ")
+    assert run.components["loudness_extractor"].status == "ok"
+
+
+def test_two_batches_on_one_store_share_the_work(tmp_path: Path) -> None:
+    made = make_batch(tmp_path / "media", 8, distinct=4, broken=0, poison=())
+    store = tmp_path / "store"
+    batches = [
+        subprocess.Popen(build_command([made], store), stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    reports = [json.loads(batch.communicate()[0]) for batch in batches]
+    assert [batch.returncode for batch in batches] == [0, 0]
+    assert [report["videos"] for report in reports] == [8, 8]
+    assert sum(report["done"] for report in reports) == 8
+    assert len(open_store(store).runs()) == 8, "no video was done twice"
+
+
+def test_a_batch_that_is_interrupted_ends_with_130_and_goes_on_the_next_time(
+    tmp_path: Path,
+) -> None:
+    made = make_batch(tmp_path / "media", 6, distinct=3, broken=0, poison=(HANG,))
+    store = tmp_path / "store"
+    batch = subprocess.Popen(
+        build_command([made], store), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    while not list(store.glob("made/v*/*/manifest.json")):
+        assert batch.poll() is None
+    batch.send_signal(signal.SIGINT)
+    _, err = batch.communicate()
+    assert batch.returncode == 130
+    assert b"Traceback" not in err
+    assert validate_target(str(store)).report.ok
+    assert not list((store / "_filmcan" / "leases").iterdir())
+    (tmp_path / "media" / HANG).unlink()
+    code, report = run_batch([made], store)
+    assert (code, report["failed"], report["videos"]) == (4, 1, 6)
+    assert len(open_store(store).runs()) - len(open_store(store).runs("made", "hang")) == 5
