@@ -56,5 +56,8 @@ def test_p11_deleting_a_video_forgets_its_failures_and_deleting_a_run_does_not(
     assert find_failure(backend, VIDEO, KEY) is not None
     delete_video(backend, "local", "v1")
     assert find_failure(backend, VIDEO, KEY) is None
+    record_failure(backend, VIDEO, KEY, Failure("bad_media", "m"))
+    delete_video(backend, "local", "v1")
+    assert find_failure(backend, VIDEO, KEY) is None
     assert find_failure(backend, "local/other", KEY) is not None
     assert len(backend.list_folder(FAILURES).folders) == 1

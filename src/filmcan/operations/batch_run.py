@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from filmcan.errors import StoreUnavailableError
+from filmcan.errors import MissingExtraError, StoreUnavailableError
 from filmcan.operations.batch import BatchObserver, BatchReport, run_batch
 from filmcan.operations.batch_job import run_batch_job
 from filmcan.operations.batch_sources import find_items
@@ -97,6 +98,8 @@ def process_batch(
 
 
 def _open_executor(plan: Plan, options: BatchOptions, videos: int) -> Executor:
+    if options.engine == "ray":
+        return _open_ray(plan, options)
     workers = options.workers or max(1, (os.cpu_count() or 1) // _CORES_PER_WORKER)
     workers = max(1, min(workers, videos))
     memory_bytes = plan.worker_memory_bytes
@@ -105,3 +108,22 @@ def _open_executor(plan: Plan, options: BatchOptions, videos: int) -> Executor:
         memory_bytes = None if available is None else int(available * _MEMORY_SHARE) // workers
     limits = WorkerLimits(plan.stall_timeout_sec, memory_bytes)
     return LocalExecutor(run_batch_job, workers, limits)
+
+
+def _open_ray(plan: Plan, options: BatchOptions) -> Executor:
+    if importlib.util.find_spec("ray") is None:
+        raise MissingExtraError(
+            "Ray is not installed", where="--engine ray", hint='Run: pip install "filmcan[ray]"'
+        )
+    from filmcan.pipeline.executors.ray_tasks import (  # noqa: PLC0415 - an extra, and heavy
+        RayExecutor,
+        measure_demand,
+    )
+
+    return RayExecutor(
+        run_batch_job,
+        measure_demand(plan),
+        WorkerLimits(plan.stall_timeout_sec, plan.worker_memory_bytes),
+        address=options.ray_address,
+        workers=options.workers,
+    )

@@ -114,12 +114,12 @@ def remove_target(
     on_file: Callable[[RemovedFile], None] | None = None,
 ) -> Receipt:
     """Do what `delete_video` says, for a caller that holds the video's exclusive lock."""
-    if run_id is None:
-        forget_failures(backend, video_path)
     tombstone, is_damaged = _find_tombstone(backend, video_path, run_id)
     deletion = tombstone.find_deletion(run_id)
     if deletion is None or deletion.is_done:
         if not is_damaged and not _has_anything(backend, target):
+            if run_id is None:
+                forget_failures(backend, video_path)  # of a source that never came to a run
             return Receipt(target, ())
         deletion = Deletion(build_token())
         tombstone = write_tombstone(backend, video_path, tombstone.with_deletion(run_id, deletion))
@@ -129,7 +129,9 @@ def remove_target(
         remover.remove_manifest(f"{video_path}/{run}")
     remover.remove_tree(target)
     remover.remove_tree(build_quarantine_path(target))
-    if run_id is not None:
+    if run_id is None:
+        forget_failures(backend, video_path)
+    else:
         backend.remove_folder(video_path)
     _forget_in_index(backend, video_path, is_whole=run_id is None)
     _mark_done(backend, video_path, run_id, tombstone, deletion)

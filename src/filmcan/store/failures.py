@@ -73,9 +73,11 @@ def forget_failures(backend: Backend, video_path: str) -> None:
         StoreUnavailableError: The store refused.
     """
     folder = _build_folder(video_path)
-    for name in backend.list_folder(folder).files:
+    names = backend.list_folder(folder).files
+    for name in names:
         backend.remove(f"{folder}/{name}")
-    backend.remove_folder(folder)
+    if names:
+        backend.remove_folder(folder)
 
 
 def _build_folder(video_path: str) -> str:

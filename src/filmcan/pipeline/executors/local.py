@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from multiprocessing import connection
 from typing import TYPE_CHECKING, Any
 
+from filmcan.components.catalog import COMPONENT_NAMES
 from filmcan.errors import FilmcanError, InternalError
 from filmcan.pipeline.executors.base import DeathKind, Died, Ended, Event, Work
 from filmcan.pipeline.processes import prefer_to_be_killed, read_rss_bytes
@@ -241,9 +242,8 @@ def _serve(pipe: Connection, work: Work) -> None:
             payload = pipe.recv()
         except (EOFError, OSError):
             os._exit(0)
-        before = set(threading.enumerate())
         word, content = _do(work, payload, voice)
-        if any(thread.daemon for thread in threading.enumerate() if thread not in before):
+        if any(thread.name in COMPONENT_NAMES for thread in threading.enumerate()):
             voice.say(_TAINTED)
         voice.say(word, content)
 
