@@ -7,7 +7,6 @@ unreadable, 130 interrupted.
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import threading
@@ -28,6 +27,7 @@ from filmcan.cli import (
     store_commands,
 )
 from filmcan.cli.failures import exit_code_for, present_error
+from filmcan.cli.logs import configure_logging
 from filmcan.cli.options import (
     DEFAULT_STORE,
     EXIT_INVALID,
@@ -63,12 +63,12 @@ batch_commands.register(app)
 def configure(
     *,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Log to stderr.")] = False,
+    log_json: Annotated[
+        bool, typer.Option("--log-json", help="Log to stderr, one JSON object a line.")
+    ] = False,
 ) -> None:
     """Turn videos into validated, reproducible feature artifacts."""
-    level = logging.INFO if verbose else logging.WARNING
-    logging.basicConfig(
-        level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
+    configure_logging(is_verbose=verbose or log_json, as_json=log_json)
 
 
 @app.command()

@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command(name="status")(status)
     app.command(name="explain")(explain)
+    app.command(name="du")(du)
 
 
 def status(
@@ -47,6 +48,26 @@ def status(
         print_json({"store": store, **asdict(found)})
     else:
         print_status(store, found, with_stale=stale)
+
+
+def du(
+    store: StoreArgument = DEFAULT_STORE,
+    *,
+    top: Annotated[int, typer.Option(min=0, help="So many videos, the greatest first.")] = 20,
+    json: JsonOption = False,
+) -> None:
+    """Show how much room components and videos take, all runs together."""
+    from dataclasses import asdict
+
+    from filmcan.cli.reuse_reports import print_disk_use
+    from filmcan.cli.screen import print_json
+    from filmcan.operations.disk_use import measure_disk_use
+
+    found = measure_disk_use(store)
+    if json:
+        print_json({"store": store, **asdict(found)})
+    else:
+        print_disk_use(found, top)
 
 
 def explain(

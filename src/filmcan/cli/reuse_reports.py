@@ -10,6 +10,7 @@ from filmcan.cli.screen import print_table, print_text
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from filmcan.operations.disk_use import DiskUse
     from filmcan.operations.explain import ComponentStory, Difference, Explanation
     from filmcan.operations.status import StoreStatus
 
@@ -54,6 +55,29 @@ def print_status(store: str, status: StoreStatus, *, with_stale: bool) -> None:
     for name, count in status.missing.items():
         print_text(f"missing: {name} in {count} videos")
     print_text(f"{len(status.stale)} stale results.")
+
+
+def print_disk_use(use: DiskUse, top: int) -> None:
+    """Print what components take, then the videos that take most."""
+    print_table(
+        {"component": "left", "MB": "right"},
+        [(name, f"{size / _MEGABYTE:.3f}") for name, size in use.components.items()],
+    )
+    print_text("")
+    print_table(
+        {"video": "left", "runs": "right", "MB": "right", "mostly": "left"},
+        [
+            (
+                f"{item.platform_id}/{item.video_id}",
+                str(item.runs),
+                f"{item.size_bytes / _MEGABYTE:.3f}",
+                next(iter(item.components), ""),
+            )
+            for item in use.videos[:top]
+        ],
+    )
+    print_text("")
+    print_text(f"{len(use.videos)} videos, {use.size_bytes / _MEGABYTE:.1f} MB of artifacts.")
 
 
 def print_explanation(explanation: Explanation) -> None:

@@ -7,6 +7,7 @@ component, so that the one that is to blame is found and the others still get th
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ from filmcan.errors import ComponentFailedError, FilmcanError, InternalError
 from filmcan.operations.batch_job import BatchJob
 from filmcan.operations.batch_videos import BatchRules, Ready, Settled, Video, VideoBook
 from filmcan.pipeline.endings import record_endings
+from filmcan.pipeline.events import log_event
 from filmcan.pipeline.executors.base import Died, Ended, Event, Executor
 from filmcan.pipeline.processes import has_ended, name_process
 from filmcan.store.leases import DEFAULT_TERM_SEC, Leases
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from filmcan.operations.batch_videos import VideoResult
     from filmcan.pipeline.plan import Plan
     from filmcan.store.store import Store
+
+_LOG = logging.getLogger(__name__)
 
 _WAIT_SEC = 0.5
 _GLANCE_SEC = 0.02
@@ -276,6 +280,7 @@ class _Driver:
 
     def _end(self, result: VideoResult) -> None:
         self._results.append(result)
+        _log(result)
         self._observer.on_video(result, len(self._results), self._total)
 
     def _renew_leases(self) -> None:
@@ -283,3 +288,23 @@ class _Driver:
         if now - self._renewed > DEFAULT_TERM_SEC / 4:
             self._renewed = now
             self._leases.renew()
+
+
+def _log(result: VideoResult) -> None:
+    place = {
+        "platform_id": result.platform_id,
+        "video_id": result.video_id,
+        "run_id": result.run_id,
+    }
+    for item in result.components if result.how == "done" else ():
+        log_event(
+            _LOG,
+            "component_ended",
+            **place,
+            component=item.name,
+            status=item.status,
+            reason=item.reason or None,
+            seconds=item.seconds,
+        )
+    code = None if result.error is None else result.error.partition(":")[0]
+    log_event(_LOG, "video_ended", **place, how=result.how, status=result.status, code=code)

@@ -14,6 +14,7 @@ from filmcan.operations.batch import BatchObserver, BatchReport, run_batch
 from filmcan.operations.batch_job import run_batch_job
 from filmcan.operations.batch_sources import find_items
 from filmcan.operations.batch_videos import BatchRules, VideoResult
+from filmcan.operations.metrics import MeteredObserver
 from filmcan.operations.process import plan_settings
 from filmcan.pipeline.executors.local import LocalExecutor, WorkerLimits
 from filmcan.pipeline.processes import read_memory_bytes
@@ -93,8 +94,12 @@ def process_batch(
             where=options.store,
             hint="Give a folder, or run the videos one by one.",
         )
+    told = observer or _Silent()
+    if options.metrics_file is not None:
+        told = MeteredObserver(options.metrics_file, told)
+        told.write()
     executor = _open_executor(plan, options, len(items))
-    return run_batch(items, plan, store, executor, observer=observer or _Silent(), rules=rules)
+    return run_batch(items, plan, store, executor, observer=told, rules=rules)
 
 
 def _open_executor(plan: Plan, options: BatchOptions, videos: int) -> Executor:

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Literal
 from filmcan.contract.signature import hash_canonical
 from filmcan.errors import BadMediaError, FilmcanError, NotFoundError
 from filmcan.operations.process import Order, build_fresh_run_id, identify_video
-from filmcan.operations.status import tell_reason
 from filmcan.pipeline.endings import record_endings
-from filmcan.pipeline.faults import describe_error
+from filmcan.pipeline.faults import describe_error, tell_reason
 from filmcan.pipeline.keys import Keys, VideoInputs, plan_keys
 from filmcan.pipeline.provenance import find_version
 from filmcan.pipeline.reuse import find_settled, find_unfinished, is_settled, sort_latest_first

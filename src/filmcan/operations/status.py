@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from filmcan.pipeline.faults import tell_reason
 from filmcan.pipeline.reuse import sort_latest_first
 from filmcan.pipeline.staleness import Difference, find_stale
 from filmcan.store.store import open_store
@@ -98,13 +99,6 @@ def survey_store(store: str, plan: Plan | None = None) -> StoreStatus:
             Counter(name for run in latest for name in planned if name not in run.components)
         ),
     )
-
-
-def tell_reason(record: ComponentRecord) -> str:
-    """Return why a result is empty, or the code of its error."""
-    if record.status == "error":
-        return str(record.error).partition(":")[0]
-    return record.empty_reason or ""
 
 
 def _measure(run: Run) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -15,7 +16,8 @@ from filmcan.contract.registry import get_schema
 from filmcan.contract.signature import ReuseKey, sign_models
 from filmcan.contract.times import format_time
 from filmcan.errors import ComponentFailedError, FilmcanError, InvalidContentError
-from filmcan.pipeline.faults import describe_error
+from filmcan.pipeline.events import log_event
+from filmcan.pipeline.faults import describe_error, tell_reason
 from filmcan.pipeline.job import Attempt, Job, Observer, Outcome
 from filmcan.pipeline.keys import build_key, choose_models
 from filmcan.pipeline.provenance import build_counts, read_runtime_env
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from filmcan.media.decode import MediaSummary
     from filmcan.pipeline.plan import PlannedComponent
     from filmcan.pipeline.reuse import Carried
+
+
+_LOG = logging.getLogger(__name__)
 
 
 class Committer:
@@ -122,6 +127,18 @@ class Committer:
         self.records[record.name] = record
         if record.name in self._is_needed and record.status == "ok":
             self._measured[record.name] = Needed(arrays, str(record.schema_version))
+        log_event(
+            _LOG,
+            "component_ended",
+            platform_id=self._job.run.platform_id,
+            video_id=self._job.run.video_id,
+            run_id=self._job.run.run_id,
+            component=record.name,
+            status=record.status,
+            reason=tell_reason(record) or None,
+            duration_ms=record.duration_ms,
+            reused_from_run_id=record.reused_from_run_id,
+        )
         self._observer.on_component(record)
 
     def _settle(

@@ -9,10 +9,14 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from filmcan.errors import FilmcanError, StoreUnavailableError
+
+if TYPE_CHECKING:
+    from filmcan.contract.manifest import ComponentRecord
 
 TRIES = 3
 """How often a component that fails for the moment is run in all."""
@@ -79,3 +83,10 @@ def describe_error(error: BaseException | None) -> str:
     else:
         text = f"{type(error).__name__}: {error}"
     return text[:_MAX_ERROR_CHARS]
+
+
+def tell_reason(record: ComponentRecord) -> str:
+    """Return why a result is empty, or the code of its error; empty when it is ok."""
+    if record.status == "error":
+        return str(record.error).partition(":")[0]
+    return record.empty_reason or ""

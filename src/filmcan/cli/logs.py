@@ -1,0 +1,36 @@
+"""Logs on stderr: lines for people, or one JSON object a line for a collector."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+_TEXT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+
+
+class JsonFormatter(logging.Formatter):
+    """Writes each record as one JSON object; an event keeps its fields apart."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return one line."""
+        shape: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+        }
+        event = record.args[0] if isinstance(record.args, tuple) and record.args else None
+        name, fields = getattr(event, "name", None), getattr(event, "fields", None)
+        if isinstance(fields, dict):
+            shape.update({"event": name, **fields})
+        else:
+            shape["message"] = record.getMessage()
+        return json.dumps(shape, ensure_ascii=False, default=str)
+
+
+def configure_logging(*, is_verbose: bool, as_json: bool) -> None:
+    """Send logs to stderr: warnings always, what happens only when asked for."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if as_json else logging.Formatter(_TEXT))
+    logging.basicConfig(level=logging.INFO if is_verbose else logging.WARNING, handlers=[handler])
