@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -369,3 +370,18 @@ def test_without_any_text_there_is_none(tmp_path: Path) -> None:
     found = read_text_sources(tmp_path / "clip.mp4", None, ())
     assert found.transcript is None
     assert found.notes == ()
+
+
+def test_a_side_car_that_comes_later_is_found_however_often_the_folder_was_listed(
+    tmp_path: Path,
+) -> None:
+    source = tmp_path / "clip.mp4"
+    source.write_bytes(b"x")
+    long_ago = 1_600_000_000
+    os.utime(tmp_path, (long_ago, long_ago))
+    assert find_sidecars(source) == ()
+    assert find_sidecars(source) == ()
+    (tmp_path / "clip.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nHello\n")
+    assert [sidecar.path.name for sidecar in find_sidecars(source)] == ["clip.srt"]
+    (tmp_path / "clip.en.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nHello\n")
+    assert len(find_sidecars(source)) == 2

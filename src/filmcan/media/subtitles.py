@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import time
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -45,6 +46,7 @@ TEXT_CODECS = frozenset({"ass", "mov_text", "srt", "ssa", "subrip", "text", "web
 """FFmpeg's names of the subtitle codecs whose packets hold text."""
 
 _SUFFIXES = (".srt", ".vtt")
+_SETTLED_NS = 3_000_000_000
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,3}")
 _LIMITS = Limits(
     max_duration_sec=math.inf,
@@ -79,7 +81,7 @@ def find_sidecars(source: Path, language: str | None = None) -> tuple[Sidecar, .
     (or any other file of that stem that is no subtitle), whose own it is then.
     """
     try:
-        names = sorted(entry.name for entry in os.scandir(source.parent))
+        names = [name for name in _list_names(source.parent) if name.startswith(source.stem)]
     except OSError:
         return ()
     taken = {Path(name).stem for name in names if Path(name).suffix.casefold() not in _SUFFIXES}
@@ -97,6 +99,28 @@ def find_sidecars(source: Path, language: str | None = None) -> tuple[Sidecar, .
         rank = (rank_language(tag or None, language), tag, _SUFFIXES.index(suffix))
         found.append((rank, Sidecar(path, tag or None)))
     return tuple(sidecar for _, sidecar in sorted(found, key=lambda entry: entry[0]))
+
+
+_LISTED: dict[Path, tuple[int, tuple[str, ...]]] = {}
+"""The folder that was listed last: thousands of videos of a batch lie in one."""
+
+
+def _list_names(folder: Path) -> tuple[str, ...]:
+    """Return the names in a folder, sorted; listed anew whenever it may have changed.
+
+    A change moves the folder's time, unless it comes in the same tick of the clock as the one
+    before: a time that is only just past is not relied on.
+    """
+    changed_ns = folder.stat().st_mtime_ns
+    known = _LISTED.get(folder)
+    if known is not None and known[0] == changed_ns:
+        return known[1]
+    with os.scandir(folder) as entries:
+        names = tuple(sorted(entry.name for entry in entries))
+    _LISTED.clear()
+    if time.time_ns() - changed_ns > _SETTLED_NS:
+        _LISTED[folder] = (changed_ns, names)
+    return names
 
 
 def read_sidecar(sidecar: Sidecar) -> tuple[Transcript | None, tuple[str, ...]]:
