@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filmcan.contract.canonical import JsonError, canonical_json, parse_json
+from filmcan.contract.canonical import MAX_VALUES, JsonError, canonical_json, parse_json
 
 _VALUES = st.recursive(
     st.none()
@@ -63,7 +63,12 @@ def test_what_json_cannot_say_is_refused(value: object) -> None:
         ("[" + "9" * 5000 + "]", "digits"),
         ('{"a":1', "Expecting"),
         ("['a']", "Expecting"),
+        ("[" + "0," * MAX_VALUES + "0]", "values"),
+        ("[" + "{}," * MAX_VALUES + "0]", "values"),
+        ("[" * 70 + '"' + '\\"' * 1_000_000, "deeper"),
+        ("[" * 60 + '"' + '\\"' * 1_000_000, "Unterminated"),
     ],
+    ids=lambda value: value[:20],
 )
 def test_ambiguous_or_hostile_text_is_refused(text: str, told: str) -> None:
     with pytest.raises(JsonError, match=told):
@@ -78,6 +83,20 @@ def test_bytes_must_be_utf8() -> None:
 def test_brackets_inside_strings_are_no_depth() -> None:
     text = json.dumps(["[" * 200 + '\\"{'])
     assert parse_json(text) == ["[" * 200 + '\\"{']
+
+
+def test_commas_inside_strings_are_no_values() -> None:
+    text = json.dumps(["{},:" * MAX_VALUES])
+    assert parse_json(text) == ["{},:" * MAX_VALUES]
+
+
+def test_what_could_not_be_read_again_is_not_written() -> None:
+    deep: object = None
+    for _ in range(65):
+        deep = [deep]
+    for value in (deep, [0] * (MAX_VALUES + 1)):
+        with pytest.raises(JsonError):
+            canonical_json(value)
 
 
 def test_a_surrogate_pair_is_one_character() -> None:

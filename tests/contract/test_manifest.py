@@ -15,7 +15,11 @@ from filmcan.contract.manifest import (
     RunRecord,
     parse_manifest,
 )
+<<<<<<< HEAD
 from filmcan.contract.records import find_artifact_path_fault
+=======
+from filmcan.contract.reading import MAX_PROBLEMS
+>>>>>>> c1e2cc1 (Bound what JSON holds and what is said of it; find the end of strings in one pass; refuse a member's second name)
 from filmcan.errors import InvalidManifestError
 
 NOW = "2026-01-31T12:00:00.000Z"
@@ -167,6 +171,28 @@ def test_all_problems_come_at_once() -> None:
         parse_manifest(data)
     for place in ("run.run_id", "run.created_at", "components[0].status"):
         assert place in str(refusal.value)
+
+
+@pytest.mark.parametrize("field", ["components", "artifacts"])
+def test_b4_a_manifest_of_nothing_but_faults_is_refused_in_few_words(field: str) -> None:
+    """Not one message for each of a quarter of a million components."""
+    item = "{}," * 100_000 + "{}"
+    listed = f'[{{"{field}":[{item}]}}]' if field != "components" else f"[{item}]"
+    with pytest.raises(InvalidManifestError) as refusal:
+        parse_manifest(f'{{"run":{{}},"components":{listed}}}'.encode())
+    assert str(refusal.value).count("expected") == MAX_PROBLEMS
+    assert "; and more" in str(refusal.value)
+
+
+def test_b4_many_components_are_compared_in_one_pass() -> None:
+    components = tuple(
+        build_component(f"c{number}", artifacts=(), status="error", error="x")
+        for number in range(5_000)
+    )
+    data = Manifest(build_run(), components).to_bytes()
+    assert len(parse_manifest(data).components) == 5_000
+    with pytest.raises(InvalidManifestError, match="c7 stands there twice"):
+        parse_manifest(Manifest(build_run(), (*components, components[7])).to_bytes())
 
 
 def test_a_manifest_over_the_limit_is_neither_read_nor_written() -> None:

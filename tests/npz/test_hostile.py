@@ -45,7 +45,7 @@ def test_the_corpus_covers_every_bullet_at_least_twice() -> None:
         b1_call b1_name b1_ext b1_persistent b1_side b1_early b1_second b1_state b1_memo
         b1_length b1_depth b1_shared b1_cycle b1_integer b1_keys b1_encode b1_shape b1_member
         b1_meta b1_json b2_dtype b2_shape b2_size b2_header b2_member b3_end b3_zip64 b3_local
-        b3_layout b3_method b3_encrypted b3_name b3_twins b3_bomb b3_inflate b3_descriptor
+        b3_layout b3_method b3_encrypted b3_name b3_extra b3_twins b3_bomb b3_inflate b3_descriptor
         b3_crc
     """
     thin = [

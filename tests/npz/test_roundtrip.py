@@ -190,7 +190,7 @@ def _nest(depth: int) -> object:
         (10**4_000, "limit_exceeded"),
         (_nest(100), "limit_exceeded"),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_the_decoder_would_refuse_is_not_encoded(value: object, code: str) -> None:
     with pytest.raises(InvalidArtifactError) as caught:

@@ -23,7 +23,7 @@ def _write(path: Path, rows: int) -> tuple[str, np.ndarray]:
         return write_npz(file, {"x": array}, {"status": "ok"}).sha256, array
 
 
-@pytest.mark.parametrize("rows", [3, 2_000])
+@pytest.mark.parametrize("rows", [3, 5_000])
 @pytest.mark.parametrize("processors", [1, 2])
 @pytest.mark.parametrize("mapped", [False, True])
 def test_a_verified_artifact_is_the_one_that_was_written(
@@ -44,7 +44,7 @@ def test_a_verified_artifact_is_the_one_that_was_written(
 
 
 @pytest.mark.parametrize("mapped", [False, True])
-@pytest.mark.parametrize("rows", [3, 2_000])
+@pytest.mark.parametrize("rows", [3, 5_000])
 def test_p9_a_flipped_bit_anywhere_is_refused_before_anything_is_parsed(
     tmp_path: Path, rows: int, mapped: bool
 ) -> None:

@@ -14,8 +14,12 @@ from typing import Any, NoReturn
 
 MAX_DEPTH = 64
 MAX_INTEGER_DIGITS = 4_000
+MAX_VALUES = 500_000
+"""Values, and keys of objects: 16 MiB of `{"":0},` would take half a gigabyte once parsed."""
 
-_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"')
+_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+"""Also one that never ends: looking for its end from every quote in it would take for ever."""
+
 _BRACKETS = re.compile(r"[\[\]{}]")
 _ESCAPED_COLON = "\\u003"
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -32,22 +36,26 @@ def canonical_json(value: object) -> str:
     """Return the canonical text of a value made of dict, list, str, int, float, bool and None.
 
     Raises:
-        JsonError: The value holds NaN, an infinity, a key that is no string, or another type.
+        JsonError: The value holds NaN, an infinity, a key that is no string, or another type, or
+            more, or more deeply, than `parse_json` takes.
     """
     _check_keys(value)
     try:
-        return json.dumps(
+        text = json.dumps(
             value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
         )
     except (TypeError, ValueError, RecursionError) as error:
         raise JsonError(f"no canonical JSON for this value: {error}") from error
+    _check_bounds(text)
+    return text
 
 
 def parse_json(text: str | bytes) -> object:
     """Return the value of strict JSON.
 
     Refused: text that is not UTF-8, duplicate keys, NaN and Infinity, numbers that overflow,
-    nesting deeper than `MAX_DEPTH`, lone surrogates, trailing data, a byte order mark.
+    nesting deeper than `MAX_DEPTH`, more than `MAX_VALUES`, lone surrogates, trailing data, a byte
+    order mark.
 
     Raises:
         JsonError: The text is not strict JSON.
@@ -107,7 +115,7 @@ def _is_strict(value: object, colons: int) -> bool:
 def _parse_slowly(text: str) -> object:
     if text.startswith("\ufeff"):
         raise JsonError("it starts with a byte order mark (BOM)")
-    _check_depth(text)
+    _check_bounds(text)
     try:
         value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
@@ -132,14 +140,24 @@ def _check_keys(value: object) -> None:
             pending.extend(item)
 
 
-def _check_depth(text: str) -> None:
-    if text.count("[") + text.count("{") <= MAX_DEPTH:
-        return  # brackets inside strings only make this an upper bound
+def _check_bounds(text: str) -> None:
+    """Refuse what is nested too deeply or holds too much, before anything is built from it."""
+    opened = text.count("[") + text.count("{")
+    if opened <= MAX_DEPTH and _count_at_most(text, opened) <= MAX_VALUES:
+        return  # what stands inside strings only makes these upper bounds
+    bare = _STRING.sub("", text)
+    if _count_at_most(bare, bare.count("[") + bare.count("{")) > MAX_VALUES:
+        raise JsonError(f"more than {MAX_VALUES} values")
     depth = 0
-    for match in _BRACKETS.finditer(_STRING.sub("", text)):
+    for match in _BRACKETS.finditer(bare):
         depth += 1 if match.group() in "[{" else -1
         if depth > MAX_DEPTH:
             raise JsonError(f"nested deeper than {MAX_DEPTH}")
+
+
+def _count_at_most(text: str, opened: int) -> int:
+    """Return how many values and keys there can be: one behind each of these signs, and one."""
+    return text.count(",") + text.count(":") + opened + 1
 
 
 def _build_object(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -7,6 +7,7 @@ is an error that carries every problem; it is never taken for a missing one.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Literal, cast
@@ -15,7 +16,7 @@ from filmcan.contract.canonical import JsonError, canonical_json, parse_json
 from filmcan.contract.ids import IdKind, find_id_fault
 from filmcan.contract.issues import Issue
 from filmcan.contract.quick_records import read_component_at_once
-from filmcan.contract.reading import ObjectReader
+from filmcan.contract.reading import MAX_PROBLEMS, ObjectReader
 from filmcan.contract.records import (
     KINDS,
     STATUSES,
@@ -126,8 +127,10 @@ def parse_manifest(data: bytes, *, where: str = MANIFEST_NAME) -> Manifest:
     problems: list[Issue] = []
     manifest = _read_manifest(ObjectReader(document, "", problems))
     if problems:
-        faults = "; ".join(f"{issue.key or 'document'}: {issue.message}" for issue in problems)
-        raise InvalidManifestError(faults, where=where)
+        faults = [f"{issue.key or 'document'}: {issue.message}" for issue in problems]
+        if len(faults) > MAX_PROBLEMS:
+            faults[MAX_PROBLEMS:] = ["and more"]
+        raise InvalidManifestError("; ".join(faults), where=where)
     return manifest
 
 
@@ -137,8 +140,8 @@ def _read_manifest(root: ObjectReader) -> Manifest:
         read_component_at_once(item.value) or _read_component(item)
         for item in root.items("components")
     )
-    names = [component.name for component in components]
-    for name in sorted({name for name in names if names.count(name) > 1}):
+    names = Counter(component.name for component in components)
+    for name in sorted(name for name, count in names.items() if count > 1)[:MAX_PROBLEMS]:
         root.report(f"{name} stands there twice", "components", "duplicate")
     render = root.child("render").value if root.value.get("render") is not None else None
     return Manifest(run, components, render, root.extra(("run", "components", "render")))

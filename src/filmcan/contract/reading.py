@@ -6,10 +6,13 @@ error at a time. A field that is wrong reads as a harmless stand-in, so parsing 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from filmcan.contract.issues import Issue, shown
+
+MAX_PROBLEMS = 100
+"""Enough to mend a document by; a hostile one could have millions."""
 
 _T = TypeVar("_T")
 
@@ -52,16 +55,22 @@ class ObjectReader:
         group = self.value.get(name)
         return tuple(group) if isinstance(group, Mapping) else ()
 
-    def items(self, name: str) -> list[ObjectReader]:
-        """Return the nested objects of a field that is a list of objects."""
+    def items(self, name: str) -> Iterable[ObjectReader]:
+        """Iterate over the nested objects of a field that is a list of objects.
+
+        It ends early once there are `MAX_PROBLEMS`: the document is refused in any case.
+        """
         value = self.value.get(name)
         if not isinstance(value, list):
             self.report(f"expected a list, got {shown(value)}", name)
-            return []
-        return [
-            ObjectReader(item, f"{self._place(name)}[{index}]", self.problems)
-            for index, item in enumerate(value)
-        ]
+            return ()
+        return self._iterate(self._place(name), value)
+
+    def _iterate(self, place: str, items: list[object]) -> Iterator[ObjectReader]:
+        for index, item in enumerate(items):
+            if len(self.problems) >= MAX_PROBLEMS:
+                return
+            yield ObjectReader(item, f"{place}[{index}]", self.problems)
 
     def only(self, names: Iterable[str]) -> None:
         """Report every field that is not named."""

@@ -145,7 +145,8 @@ def find_zip64(extra: bytes) -> tuple[int, ...]:
     """Return the values of a zip64 extra field, `()` when there is none.
 
     Raises:
-        InvalidArtifactError: The extra fields do not fill their space, or zip64 stands twice.
+        InvalidArtifactError: The extra fields do not fill their space, zip64 stands twice, or one
+            gives the member another name or a cipher.
     """
     values: tuple[int, ...] = ()
     at = 0
@@ -156,6 +157,8 @@ def find_zip64(extra: bytes) -> tuple[int, ...]:
         at += 4 + size
         if at > len(extra):
             raise refuse("zip_extra", "an extra field is longer than its space")
+        if kind in z.EXTRA_NAMES or kind in z.EXTRA_SECRETS:
+            raise refuse("zip_extra", f"extra field {kind:#06x} gives another name, or a cipher")
         if kind == z.EXTRA_ZIP64:
             if values or size % 8 or not size:
                 raise refuse("zip_extra", "a malformed or second zip64 field")

@@ -1,6 +1,6 @@
 """The ZIP records an NPZ is made of, and how ours are written.
 
-Source: PKWARE APPNOTE.TXT 6.3.10, sections 4.3.7-4.3.16 and 4.5.3. The reader's rules are in
+Source: PKWARE APPNOTE.TXT 6.3.10, sections 4.3.7-4.3.16, 4.5 and 4.6. The reader's rules are in
 `zip_directory` and `zip_member`.
 """
 
@@ -41,6 +41,12 @@ FLAG_DESCRIPTOR = 0x0008
 FLAG_UTF8 = 0x0800
 FLAG_DEFLATE_LEVEL = 0x0006
 EXTRA_ZIP64 = 0x0001
+EXTRA_SECRETS = frozenset({0x0014, 0x0015, 0x0016, 0x0017, 0x9901})
+"""Certificates and ciphers of PKWARE and WinZip (AES)."""
+
+EXTRA_NAMES = frozenset({0x6375, 0x7075})
+"""Info-ZIP's second name and comment in UTF-8: some readers put them in place of the first."""
+
 EXTRA_ALIGNMENT = 0xD935
 """Registered by Android's zipalign: the alignment as 16 bits, then zeros."""
 

@@ -27,6 +27,8 @@ _json("b1_json_trailing", "{} {}")
 _json("b1_json_list", "[]")
 _json("b1_json_empty", "")
 _json("b1_json_lone_surrogate", '{"a":"\\ud800"}')
+_json("b1_json_too_many_values", '{"a":[' + '{"":0},' * 300_000 + "0]}")
+_json("b1_json_quotes_without_end", "[" * 70 + '"' + '\\"' * 1_000_000)
 CASES.add(
     "b1_json_is_object", "meta_invalid", lambda: _with_json(m.make_npy(np.array("{}", object)))
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 
 import numpy as np
 
@@ -184,6 +185,19 @@ _zip("b3_zip64_local_contradicts_itself", _DISAGREEMENT, _A.but(local_extra=_ext
 _zip("b3_zip64_local_one_value", "zip_extra", _A.but(local_extra=_extra(len(FLOATS))))
 _zip("b3_extra_cut_off", "zip_extra", _A.but(central_extra=b"\x07"))
 _zip("b3_extra_too_long", "zip_extra", _A.but(local_extra=b"\x07\x00\x09\x00a"))
+
+
+def _second_name(name: bytes) -> bytes:
+    """Return Info-ZIP's extra field with a name that some readers prefer."""
+    content = b"\x01" + struct.pack("<L", zlib.crc32(b"a.npy")) + name
+    return struct.pack("<2H", 0x7075, len(content)) + content
+
+
+_zip("b3_extra_second_name", "zip_extra", _A.but(central_extra=_second_name(b"b.npy")), _B)
+_zip("b3_extra_second_name_in_local", "zip_extra", _A.but(local_extra=_second_name(b"meta.npy")))
+_zip(
+    "b3_extra_cipher", "zip_extra", _A.but(central_extra=b"\x01\x99\x07\x00\x02\x00AE\x03\x00\x00")
+)
 
 for _name, _lie in {
     "name": {"name": b"b.npy"},
