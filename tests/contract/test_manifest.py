@@ -15,11 +15,8 @@ from filmcan.contract.manifest import (
     RunRecord,
     parse_manifest,
 )
-<<<<<<< HEAD
-from filmcan.contract.records import find_artifact_path_fault
-=======
 from filmcan.contract.reading import MAX_PROBLEMS
->>>>>>> c1e2cc1 (Bound what JSON holds and what is said of it; find the end of strings in one pass; refuse a member's second name)
+from filmcan.contract.records import find_artifact_path_fault
 from filmcan.errors import InvalidManifestError
 
 NOW = "2026-01-31T12:00:00.000Z"

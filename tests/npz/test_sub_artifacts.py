@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from filmcan.contract.registry import get_schema
 from filmcan.errors import InvalidArtifactError, NotFoundError
 from filmcan.npz.artifact import Artifact
 from filmcan.npz.reader import open_npz
+from filmcan.npz.source import MemorySource
 from filmcan.npz.sub_artifacts import build_references, parse_references
+from filmcan.npz.validate import validate_source
 from filmcan.npz.writer import write_npz
 from filmcan.operations.validation import validate_target
 from filmcan.store.base import Backend
@@ -175,3 +178,37 @@ def test_a_key_cannot_lie_inside_and_beside(folder: Path) -> None:
     write_npz(buffer, arrays, filmcan.read_meta(npz))
     with pytest.raises(InvalidArtifactError, match="and beside it"):
         Artifact(open_npz(buffer.getvalue())).keys()
+
+
+@pytest.mark.parametrize(
+    ("references", "code"),
+    [
+        (np.array(["{}"]), "sub_artifacts"),
+        (np.array(1.5), "sub_artifacts"),
+        (np.array([0x7B, 0xD800], "<u4").view("<U2").reshape(()), "sub_artifacts"),
+        (np.array("{" + '"a":{},' * 1_000 + '"b":{}}'), "sub_artifacts"),
+        (np.array(json.dumps({f"k{number}": {} for number in range(100_000)})), "sub_artifacts"),
+        (np.array(" " * ((4 << 20) + 1)), "limit_exceeded"),
+    ],
+    ids=["row", "number", "surrogate", "twice", "many", "long"],
+)
+def test_p10_damaged_references_are_an_issue_in_few_words(
+    tmp_path: Path, references: np.ndarray, code: str
+) -> None:
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, sub_artifacts=references)
+    with pytest.raises(InvalidArtifactError) as caught:
+        Artifact(open_npz(path)).keys()
+    assert caught.value.code == code
+    assert len(str(caught.value)) < 10_000
+    with_meta = tmp_path / "b.npz"
+    np.savez_compressed(with_meta, sub_artifacts=references, meta=np.array({}, dtype=object))
+    report = filmcan.validate_npz(with_meta, required_meta_keys=[], allow_unknown_schema=True)
+    assert (code, "sub_artifacts") in [(issue.code, issue.key) for issue in report]
+
+
+def test_without_a_folder_what_lies_beside_is_missing(folder: Path) -> None:
+    (npz,) = folder.glob("*.npz")
+    report, _ = validate_source(MemorySource(npz.read_bytes()))
+    errors = [(issue.code, issue.key) for issue in report if issue.level == "error"]
+    assert errors[0] == ("sub_artifact_missing", "sub_artifacts")

@@ -144,11 +144,26 @@ class NpzReader:
             InvalidArtifactError: It is absent, no text, no strict JSON, or no object.
         """
         with self._placed(META_JSON):
-            text = self._read_text(self._find_meta(META_JSON))
+            text = self._read_text(self._find_meta(META_JSON), "meta_invalid")
             try:
                 return _as_dict(parse_json(text))
             except JsonError as error:
                 raise refuse("meta_invalid", f"no strict JSON: {error}") from error
+
+    def read_text(self, key: str, code: str) -> str:
+        """Return the string of a 0-d text array of bounded length, its CRC checked.
+
+        Args:
+            key: Which array.
+            code: What an error says of another kind of array.
+
+        Raises:
+            NotFoundError: There is no such key.
+            InvalidArtifactError: It is no such array, too long, or damaged.
+        """
+        member = self._find(key)
+        with self._placed(key):
+            return self._read_text(member, code)
 
     def read_meta_object(self) -> dict[str, object]:
         """Return the dict in the object array `meta`, through the restricted decoder.
@@ -218,15 +233,15 @@ class NpzReader:
             raise refuse("meta_missing", f"the artifact has no {key}")
         return member
 
-    def _read_text(self, member: Member) -> str:
+    def _read_text(self, member: Member, code: str) -> str:
         """Return the string of a 0-d text array."""
         limit = self._limits.max_json_chars
         header, data = self._data.read_content(member, 4 * limit)
         if header.dtype.kind != "U" or header.shape:
-            raise refuse("meta_invalid", f"expected a 0-d text array, got {header.dtype.kind!r}")
+            raise refuse(code, f"expected a 0-d text array, got {header.dtype.kind!r}")
         if len(data) > 4 * limit:
             raise over_limit("max_json_chars", f"{len(data) // 4} characters, at most {limit}")
-        return _decode(data, big_endian=header.dtype.str[0] == ">")
+        return _decode(data, code, big_endian=header.dtype.str[0] == ">")
 
     def _placed(self, key: str) -> Place:
         return Place(self._source, key)
@@ -275,11 +290,11 @@ def _as_dict(value: object) -> dict[str, object]:
     return value
 
 
-def _decode(data: Buffer, *, big_endian: bool) -> str:
+def _decode(data: Buffer, code: str, *, big_endian: bool) -> str:
     # The codecs' own functions: a look-up by name imports a module the first time.
     decode = codecs.utf_32_be_decode if big_endian else codecs.utf_32_le_decode
     try:
         text, _ = decode(data, "strict", True)  # noqa: FBT003 - final, positional in CPython
     except UnicodeDecodeError as error:
-        raise refuse("meta_invalid", f"no text: {error.reason}") from error
+        raise refuse(code, f"no text: {error.reason}") from error
     return text.rstrip("\0")

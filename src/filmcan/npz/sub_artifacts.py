@@ -15,7 +15,7 @@ import numpy as np
 from filmcan.contract.canonical import JsonError, canonical_json, parse_json
 from filmcan.contract.ids import find_id_fault
 from filmcan.contract.issues import Issue
-from filmcan.contract.reading import ObjectReader
+from filmcan.contract.reading import MAX_PROBLEMS, ObjectReader
 from filmcan.contract.records import find_digest_fault
 from filmcan.npz.npy import NpyReader, open_npy
 from filmcan.npz.reader import NpzReader
@@ -119,10 +119,7 @@ def read_references(npz: NpzReader) -> dict[str, SubArtifact]:
     """
     if SUB_ARTIFACTS not in npz:
         return {}
-    member = npz.read(SUB_ARTIFACTS)
-    if member.ndim or member.dtype.kind != "U":
-        raise refuse("sub_artifacts", "the references must be text in a 0-d array")
-    references = parse_references(str(member.item()))
+    references = parse_references(npz.read_text(SUB_ARTIFACTS, "sub_artifacts"))
     for key in references:
         if key in npz:
             raise refuse("sub_artifacts", f"{key} is in the artifact and beside it")
@@ -161,7 +158,11 @@ def parse_references(text: str) -> dict[str, SubArtifact]:
         raise refuse("sub_artifacts", f"the references are no JSON: {error}") from error
     problems: list[Issue] = []
     root = ObjectReader(value, "", problems)
-    found = {key: _parse_reference(key, root.child(key)) for key in root.value}
+    found = {}
+    for key in root.value:
+        found[key] = _parse_reference(key, root.child(key))
+        if len(problems) >= MAX_PROBLEMS:
+            break
     if problems:
         told = "; ".join(f"{issue.key}: {issue.message}" for issue in problems)
         raise refuse("sub_artifacts", told)
