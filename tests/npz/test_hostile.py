@@ -28,7 +28,7 @@ Reader = Callable[[bytes], object]
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_b1_b2_b3_a_hostile_file_is_refused_and_does_nothing(
+def test_p8_b1_b2_b3_a_hostile_file_is_refused_and_does_nothing(
     case: HostileCase, read_everything: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -54,7 +54,7 @@ def test_the_corpus_covers_every_bullet_at_least_twice() -> None:
     assert thin == []
 
 
-def test_b1_a_warm_extension_cache_is_never_asked(read_everything: Reader) -> None:
+def test_p8_b1_a_warm_extension_cache_is_never_asked(read_everything: Reader) -> None:
     """CPython resolves EXT opcodes from a cache that no find_class sees."""
     copyreg.add_extension("os", "system", 4_711)
     copyreg._extension_cache[4_711] = os.system  # type: ignore[attr-defined] - warm it
@@ -122,7 +122,7 @@ print(json.dumps([found, sorted(set(events))]))
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
-def test_b1_the_whole_corpus_stays_within_512_mib_and_5_s_and_imports_nothing(
+def test_p8_b1_the_whole_corpus_stays_within_512_mib_and_5_s_and_imports_nothing(
     tmp_path: Path, typical_arrays: dict[str, Any], typical_meta: dict[str, Any]
 ) -> None:
     with (tmp_path / "benign").open("x+b") as file:
