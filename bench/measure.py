@@ -4,6 +4,7 @@
     make bench ARGS=storage       the artifacts alone
     make bench ARGS=run           whole runs alone
     make bench ARGS=fsck          the check of a large store alone; takes 2 GB of disk
+    make bench ARGS=text          text embedding beside a bare loop over its network
 
 A ratio is how many times faster filmcan is, both sides measured in this process on this machine:
 times drift from day to day, ratios hold. The goals are the figures of docs/design.md.
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from embedding import measure_text
 from fsck import measure_fsck
 from storage import measure_storage
 
@@ -98,7 +100,12 @@ def measure_run(folder: Path) -> None:
 
 def main() -> None:
     """Measure what the arguments name, or everything."""
-    groups = {"storage": measure_storage, "run": measure_run, "fsck": measure_fsck}
+    groups = {
+        "storage": measure_storage,
+        "run": measure_run,
+        "fsck": measure_fsck,
+        "text": measure_text,
+    }
     chosen = sys.argv[1:] or list(groups)
     if unknown := sorted(set(chosen) - set(groups)):
         raise SystemExit(f"unknown: {', '.join(unknown)}; there are {', '.join(groups)}")

@@ -21,7 +21,7 @@ from filmcan.models.safetensors import read_tensors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from onnx import NodeProto, TensorProto
+    from onnx import GraphProto
 
     from filmcan.contract.issues import Issue
 
@@ -113,27 +113,18 @@ def build_graph(weights: Path, config: BertConfig, where: str) -> bytes:
     Raises:
         AssetError: The file is damaged, or lacks a tensor of the expected form.
     """
-    from onnx import TensorProto, helper
+    from onnx import ModelProto, TensorProto, helper
 
-    graph = _Graph(_Tensors(read_tensors(weights, where), where), config)
-    graph.add_encoder()
-    built = helper.make_graph(
-        graph.nodes,
-        "bert",
-        [
-            helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "length"])
-            for name in (IDS, MASK)
-        ],
-        [
-            helper.make_tensor_value_info(
-                TOKENS_OUT, TensorProto.FLOAT, ["batch", "length", config.hidden_size]
-            )
-        ],
-        initializer=graph.constants,
-    )
-    model = helper.make_model(
-        built, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION
-    )
+    # Filled in place: onnx's own make_graph and make_model each copy all weights once more.
+    model = ModelProto(ir_version=_IR_VERSION, opset_import=[helper.make_opsetid("", _OPSET)])
+    model.graph.name = "bert"
+    axes: list[str | int] = ["batch", "length"]
+    for name in (IDS, MASK):
+        model.graph.input.append(helper.make_tensor_value_info(name, TensorProto.INT64, axes))
+    axes.append(config.hidden_size)
+    model.graph.output.append(helper.make_tensor_value_info(TOKENS_OUT, TensorProto.FLOAT, axes))
+    tensors = _Tensors(read_tensors(weights, where), where)
+    _Graph(model.graph, tensors, config).add_encoder()
     content: bytes = model.SerializeToString()
     return content
 
@@ -174,12 +165,11 @@ class _Tensors:
 class _Graph:
     """Nodes and constants, grown from the bottom up."""
 
-    def __init__(self, tensors: _Tensors, config: BertConfig) -> None:
+    def __init__(self, graph: GraphProto, tensors: _Tensors, config: BertConfig) -> None:
+        self._graph = graph
         self._tensors = tensors
         self._config = config
         self._head_size = config.hidden_size // config.num_attention_heads
-        self.nodes: list[NodeProto] = []
-        self.constants: list[TensorProto] = []
 
     def add_encoder(self) -> None:
         """Add everything."""
@@ -302,9 +292,11 @@ class _Graph:
         return self._op("LayerNormalization", taken, f"{name}.out", axis=-1, epsilon=eps)
 
     def _constant(self, name: str, value: NDArray) -> None:
-        from onnx import numpy_helper
+        from onnx import helper
 
-        self.constants.append(numpy_helper.from_array(value, name))
+        kind = helper.np_dtype_to_tensor_dtype(value.dtype)
+        data = value.astype(value.dtype.newbyteorder("<"), copy=False).tobytes()
+        self._graph.initializer.add(name=name, data_type=kind, dims=value.shape, raw_data=data)
 
     def _op(
         self,
@@ -316,5 +308,6 @@ class _Graph:
         """Add an operation; return the name of its first output."""
         from onnx import helper
 
-        self.nodes.append(helper.make_node(kind, taken, list(given), name=given[0], **attributes))
+        node = helper.make_node(kind, taken, list(given), name=given[0], **attributes)
+        self._graph.node.append(node)
         return given[0]
