@@ -14,12 +14,11 @@ from filmcan.testing.fixture_networks import (
     CLAP,
     CLIP,
     MIDAS,
-    MINILM,
-    MINILM_ONNX,
     pull,
     write_catalog,
     write_fixture_models,
 )
+from filmcan.testing.fixture_sentences import MINILM, MINILM_ONNX, build_sentence_assets
 
 MakeModel = Callable[[Mapping[str, bytes]], Weights]
 
@@ -28,8 +27,9 @@ MakeModel = Callable[[Mapping[str, bytes]], Weights]
 def _fixture_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A catalog of fixture networks and a cache that holds them."""
     folder = tmp_path_factory.mktemp("fixture-models")
+    catalog = write_fixture_models(folder, build_sentence_assets())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(CATALOG_VARIABLE, str(write_fixture_models(folder)))
+        patch.setenv(CATALOG_VARIABLE, str(catalog))
         patch.setenv(CACHE_VARIABLE, str(folder / "cache"))
         pull((CLIP, MIDAS, CLAP, MINILM, MINILM_ONNX))
     return folder

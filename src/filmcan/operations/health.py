@@ -16,12 +16,12 @@ from filmcan.components.catalog import COMPONENT_NAMES
 from filmcan.errors import FilmcanError
 from filmcan.media.library import describe_ffmpeg
 from filmcan.operations.assets import AssetSummary, list_assets
-from filmcan.pipeline.plan import plan_run
+from filmcan.pipeline.plan import PlannedComponent, plan_run
 from filmcan.pipeline.profile import resolve_profile
 
 _EXTRAS = {
     "models": ("onnxruntime", "ai_edge_litert", "tokenizers"),
-    "text": ("onnxruntime", "tokenizers"),
+    "text": ("onnx", "onnxruntime", "tokenizers"),
     "ocr": ("rapidocr",),
     "asr": ("faster_whisper",),
     "serve": ("fastapi", "uvicorn", "jinja2", "plotly"),
@@ -106,9 +106,12 @@ def _check_components() -> list[Check]:
         plan = plan_run(resolve_profile(), COMPONENT_NAMES)
     except FilmcanError as error:
         return [Check("components", "fail", str(error))]
-    return [
-        Check(f"component {item.component.name}", "ok", item.component.schema_version)
-        if item.missing_dependency is None
-        else Check(f"component {item.component.name}", "note", item.missing_dependency)
-        for item in plan.components
-    ]
+    return [_check_component(item) for item in plan.components]
+
+
+def _check_component(item: PlannedComponent) -> Check:
+    name = f"component {item.component.name}"
+    missing = item.missing_dependency or item.component.find_missing_option()
+    if missing is not None:
+        return Check(name, "note", missing)
+    return Check(name, "ok", item.component.schema_version)

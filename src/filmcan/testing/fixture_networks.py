@@ -11,13 +11,12 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from filmcan.models.catalog import load_catalog
 from filmcan.models.fetch import fetch
-from filmcan.testing.reference_bert import build_safetensors, make_bert
 
 if TYPE_CHECKING:
     from onnx import NodeProto, ValueInfoProto
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 CLIP = "fixture-clip"
 MIDAS = "fixture-midas"
 CLAP = "fixture-clap"
-MINILM = "fixture-minilm"
-MINILM_ONNX = "fixture-minilm-onnx"
 
 EMBEDDING_SIZE = 512
 START_ID, END_ID = 49406, 49407
@@ -35,37 +32,20 @@ MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 DEPTH_GAIN = 1000.0
 
-WORDS = (
-    *("[PAD]", "[UNK]", "[CLS]", "[SEP]"),
-    *("the", "a", "rabbit", "meadow", "sleeps", "wakes", "up", "in", "and", "yawns", "film"),
-    *("open", "animation", "who", "sees", "it", "first", "second", "third", ".", "!", "?", ","),
-)
-"""What the made tokenizer knows."""
-
-BERT_CONFIG: dict[str, Any] = {
-    "model_type": "bert",
-    "hidden_act": "gelu",
-    "position_embedding_type": "absolute",
-    "vocab_size": len(WORDS),
-    "hidden_size": 24,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 3,
-    "intermediate_size": 40,
-    "max_position_embeddings": 300,
-    "layer_norm_eps": 1e-12,
-    "type_vocab_size": 2,
-}
-
-SENTENCE_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
-
 _OPSET = 17
 _IR_VERSION = 8
 
 
-def write_fixture_models(folder: Path) -> Path:
-    """Write the networks of all components with their catalog; return the catalog's path.
+def write_fixture_models(
+    folder: Path, more: Mapping[str, Mapping[str, bytes]] | None = None
+) -> Path:
+    """Write networks with their catalog; return the catalog's path.
 
     The catalog works once `FILMCAN_CATALOG` names it.
+
+    Args:
+        folder: Where to write.
+        more: Further assets, as `write_catalog` takes them.
     """
     folder.mkdir(parents=True, exist_ok=True)
     return write_catalog(
@@ -78,11 +58,7 @@ def write_fixture_models(folder: Path) -> Path:
             },
             MIDAS: {"model-small.onnx": build_depth_network()},
             CLAP: {"audio_model.onnx": build_audio_tower()},
-            MINILM: build_sentence_embedder(),
-            MINILM_ONNX: {
-                "model.onnx": build_token_network(),
-                "tokenizer.json": build_word_tokenizer().encode(),
-            },
+            **(more or {}),
         },
     )
 
@@ -134,10 +110,10 @@ def build_image_tower(*, batch: int | None = None, seed: int = 1) -> bytes:
         helper.make_node("MatMul", ["flat", "mix"], ["image_embeds"]),
     ]
     axis = batch if batch is not None else "batch"
-    return _build_model(
+    return build_model(
         nodes,
-        _describe("pixel_values", [axis, 3, 224, 224]),
-        _describe("image_embeds", [axis, EMBEDDING_SIZE]),
+        describe_tensor("pixel_values", [axis, 3, 224, 224]),
+        describe_tensor("image_embeds", [axis, EMBEDDING_SIZE]),
         {"mix": build_mix(147, seed)},
     )
 
@@ -174,10 +150,10 @@ def build_text_tower(*, length: int | None = None) -> bytes:
         "table": build_mix(997, 2),
     }
     axis = length if length is not None else "length"
-    return _build_model(
+    return build_model(
         nodes,
-        _describe("input_ids", ["batch", axis], "int64"),
-        _describe("text_embeds", ["batch", EMBEDDING_SIZE]),
+        describe_tensor("input_ids", ["batch", axis], "int64"),
+        describe_tensor("text_embeds", ["batch", EMBEDDING_SIZE]),
         constants,
     )
 
@@ -218,8 +194,11 @@ def build_depth_network(
         "bias": np.array([mean.sum() * gain / 3], np.float32),
         "second": np.array([1]),
     }
-    return _build_model(
-        nodes, _describe("0", [1, 3, 256, 256]), _describe("797", [1, 256, 256]), constants
+    return build_model(
+        nodes,
+        describe_tensor("0", [1, 3, 256, 256]),
+        describe_tensor("797", [1, 256, 256]),
+        constants,
     )
 
 
@@ -231,94 +210,12 @@ def build_audio_tower() -> bytes:
         helper.make_node("ReduceMean", ["input_features"], ["bands"], axes=[1, 2], keepdims=0),
         helper.make_node("MatMul", ["bands", "mix"], ["audio_embeds"]),
     ]
-    return _build_model(
+    return build_model(
         nodes,
-        _describe("input_features", ["batch", 1, 1001, 64]),
-        _describe("audio_embeds", ["batch", EMBEDDING_SIZE]),
+        describe_tensor("input_features", ["batch", 1, 1001, 64]),
+        describe_tensor("audio_embeds", ["batch", EMBEDDING_SIZE]),
         {"mix": build_mix(64, 3)},
     )
-
-
-def build_sentence_embedder(**changes: object) -> dict[str, bytes]:
-    """MiniLM's three files: a random BERT of two layers over a vocabulary of a few words.
-
-    Args:
-        changes: Entries of `config.json` that differ.
-    """
-    config = {**BERT_CONFIG, **changes}
-    tensors = make_bert(
-        vocabulary=len(WORDS),
-        hidden=BERT_CONFIG["hidden_size"],
-        inner=BERT_CONFIG["intermediate_size"],
-        layers=BERT_CONFIG["num_hidden_layers"],
-        places=BERT_CONFIG["max_position_embeddings"],
-    )
-    return {
-        "model.safetensors": build_safetensors(tensors),
-        "config.json": json.dumps(config).encode(),
-        "tokenizer.json": build_word_tokenizer().encode(),
-    }
-
-
-def build_token_network(*, inputs: Sequence[str] = SENTENCE_INPUTS, size: int = 24) -> bytes:
-    """An exported sentence network: a random row for each token, the type's share added."""
-    from onnx import TensorProto, helper
-
-    nodes = [helper.make_node("Gather", ["table", inputs[0]], ["rows"])]
-    last = "rows"
-    for name in inputs[1:]:
-        nodes += [
-            helper.make_node("Cast", [name], [f"{name}_float"], to=TensorProto.FLOAT),
-            helper.make_node("Unsqueeze", [f"{name}_float", "last"], [f"{name}_wide"]),
-            helper.make_node("Add", [last, f"{name}_wide"], [f"{name}_added"]),
-        ]
-        last = f"{name}_added"
-    nodes.append(helper.make_node("Identity", [last], ["last_hidden_state"]))
-    return _build_model(
-        nodes,
-        [_describe(name, ["batch", "length"], "int64") for name in inputs],
-        _describe("last_hidden_state", ["batch", "length", size]),
-        {"table": build_mix(len(WORDS), 4)[:, :size].copy(), "last": np.array([2])},
-    )
-
-
-def build_word_tokenizer() -> str:
-    """Return the text of a `tokenizer.json` that knows `WORDS`, with MiniLM's unhelpful settings.
-
-    Like the real file it cuts at few tokens and pads every text to them.
-    """
-    document = {
-        "version": "1.0",
-        "truncation": {
-            "direction": "Right",
-            "max_length": 8,
-            "strategy": "LongestFirst",
-            "stride": 0,
-        },
-        "padding": {
-            "strategy": {"Fixed": 8},
-            "direction": "Right",
-            "pad_to_multiple_of": None,
-            "pad_id": WORDS.index("[PAD]"),
-            "pad_type_id": 0,
-            "pad_token": "[PAD]",
-        },
-        "added_tokens": [_describe_token(word, WORDS.index(word)) for word in WORDS[:4]],
-        "normalizer": {"type": "Lowercase"},
-        "pre_tokenizer": {"type": "BertPreTokenizer"},
-        "post_processor": {
-            "type": "BertProcessing",
-            "sep": ["[SEP]", WORDS.index("[SEP]")],
-            "cls": ["[CLS]", WORDS.index("[CLS]")],
-        },
-        "decoder": None,
-        "model": {
-            "type": "WordLevel",
-            "vocab": {word: place for place, word in enumerate(WORDS)},
-            "unk_token": "[UNK]",
-        },
-    }
-    return json.dumps(document)
 
 
 def build_mix(rows: int, seed: int) -> np.ndarray:
@@ -340,8 +237,8 @@ def build_clip_tokenizer(merges: Sequence[tuple[str, str]]) -> str:
         "truncation": None,
         "padding": None,
         "added_tokens": [
-            _describe_token("<|startoftext|>", START_ID),
-            _describe_token("<|endoftext|>", END_ID),
+            describe_token("<|startoftext|>", START_ID),
+            describe_token("<|endoftext|>", END_ID),
         ],
         "normalizer": {
             "type": "Sequence",
@@ -393,24 +290,27 @@ def _build_tokens(merges: Sequence[tuple[str, str]]) -> list[str]:
     return letters + [f"{letter}</w>" for letter in letters] + ["".join(pair) for pair in merges]
 
 
-def _describe_token(token: str, index: int) -> dict[str, object]:
+def describe_token(token: str, index: int) -> dict[str, object]:
+    """Return how a `tokenizer.json` lists a special token."""
     plain = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
     return {"id": index, "special": True, "content": token, **plain}
 
 
-def _describe(name: str, shape: Sequence[int | str], kind: str = "float") -> ValueInfoProto:
+def describe_tensor(name: str, shape: Sequence[int | str], kind: str = "float") -> ValueInfoProto:
+    """Return how a graph lists an input or output."""
     from onnx import TensorProto, helper
 
     element = TensorProto.INT64 if kind == "int64" else TensorProto.FLOAT
     return helper.make_tensor_value_info(name, element, list(shape))
 
 
-def _build_model(
+def build_model(
     nodes: Sequence[NodeProto],
     taken: ValueInfoProto | Sequence[ValueInfoProto],
     given: ValueInfoProto,
     constants: Mapping[str, np.ndarray],
 ) -> bytes:
+    """Return a checked graph as an ONNX file."""
     from onnx import checker, helper, numpy_helper
 
     weights = [numpy_helper.from_array(value, name) for name, value in constants.items()]

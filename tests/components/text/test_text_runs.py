@@ -17,7 +17,8 @@ from filmcan.operations.demo import SAMPLE_DOCUMENT
 from filmcan.operations.process import process_video
 from filmcan.operations.validation import validate_target
 from filmcan.store.run import Run
-from filmcan.testing.fixture_networks import MINILM, MINILM_ONNX, pull, write_catalog
+from filmcan.testing.fixture_networks import pull, write_catalog
+from filmcan.testing.fixture_sentences import MINILM, MINILM_ONNX
 from filmcan.testing.made_media import (
     ClipSound,
     ClipVideo,
@@ -138,12 +139,15 @@ def test_c6_required_asks_only_for_what_is_switched_on(
         assert str(run.components["text_processor"].error).endswith(f"Run: {command}")
 
 
-@pytest.mark.parametrize("setting", ["embedder=no_such", "embedder=midas_v21_small"])
-def test_an_asset_that_is_no_embedder_is_refused_before_anything_runs(
-    clip: Path, tmp_path: Path, setting: str
+@pytest.mark.parametrize(
+    "settings",
+    [["embedder=no_such"], ["embedder=midas_v21_small"], ["asr=true", "asr_model=yolox_tiny"]],
+)
+def test_an_asset_of_another_kind_is_refused_before_anything_runs(
+    clip: Path, tmp_path: Path, settings: list[str]
 ) -> None:
-    with pytest.raises(FilmcanError, match=setting.partition("=")[2]):
-        process(clip, tmp_path, setting)
+    with pytest.raises(FilmcanError, match=settings[-1].partition("=")[2]):
+        process(clip, tmp_path, *settings)
     assert not list((tmp_path / "store").rglob("manifest.json"))
 
 

@@ -11,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -125,28 +126,42 @@ class TextProcessor(Component):
             NotFoundError: The profile names an asset that the catalog does not have.
             BadProfileError: It names one of another kind.
         """
-        self.find_missing_option()
+        self._find_missing()
 
     def find_missing_option(self) -> str | None:
         """Name what is missing of embedder, OCR and ASR, as far as they are switched on."""
-        return (
-            (find_missing_embedder(self._embedding.model) if self._embedding.enabled else None)
-            or (find_missing_ocr() if self._ocr.enabled else None)
-            or (find_missing_speech(self._speech.model) if self._speech.enabled else None)
-        )
+        return next((told for told in self._find_missing() if told is not None), None)
+
+    def _find_missing(self) -> list[str | None]:
+        found = []
+        if self._embedding.enabled:
+            found.append(find_missing_embedder(self._embedding.model))
+        if self._ocr.enabled:
+            found.append(find_missing_ocr())
+        if self._speech.enabled:
+            found.append(find_missing_speech(self._speech.model))
+        return found
+
+    @cached_property
+    def _can_see(self) -> bool:
+        """Whether text is looked for in pictures; one answer for the whole run."""
+        return self._ocr.enabled and find_missing_ocr() is None
+
+    @cached_property
+    def _can_hear(self) -> bool:
+        """Whether speech is recognised; one answer for the whole run."""
+        return self._speech.enabled and find_missing_speech(self._speech.model) is None
 
     def frame_request(self) -> FrameRequest | None:
         """Ask for pictures where text is looked for in them, and can be."""
-        if not self._ocr.enabled or find_missing_ocr() is not None:
+        if not self._can_see:
             return None
         view = FrameView(pixels="rgb", max_width=self._ocr.max_width)
         return FrameRequest(view, every=self._ocr.every)
 
     def sound_request(self) -> SoundRequest | None:
         """Ask for sound where speech is to be recognised, and can be."""
-        if not self._speech.enabled or find_missing_speech(self._speech.model) is not None:
-            return None
-        return REQUEST
+        return REQUEST if self._can_hear else None
 
     def run(self, inputs: Inputs) -> Result:
         """Measure the text of one video."""
