@@ -19,7 +19,7 @@ BENCH := .venv-bench
 MINUTES ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup check fmt lint types layers generated schemas docs bench fuzz mutants cover lock parity clean
+.PHONY: help demo test setup check fmt lint types layers generated schemas docs bench fuzz golden mutants cover lock parity clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -71,6 +71,9 @@ fuzz: $(DEV) ## fuzz each parser of hostile bytes for MINUTES=1; unless SHORT=1,
 	@$(PIP) install --require-hashes --requirement tests/fuzz/requirements.txt || true
 	$(BIN)/python tests/fuzz/run_fuzz.py --minutes $(MINUTES) $(ARGS)
 	$(if $(SHORT),,$(BIN)/python -m pytest -q -m hypothesis --hypothesis-profile=fuzz)
+
+golden: $(DEV) ## make the candidates of tests/released anew, after a change of a schema not yet released
+	$(BIN)/python tests/released/make_golden.py candidates
 
 mutants: $(DEV) ## remove each flush, lock, check and limit in turn: a test must turn red
 	$(BIN)/python tools/mutation_check.py $(ARGS)

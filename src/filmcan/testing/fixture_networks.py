@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import numpy as np
 
-from filmcan.models.catalog import load_catalog
+from filmcan.models.cache import CACHE_VARIABLE, Cache
+from filmcan.models.catalog import CATALOG_VARIABLE, FIXTURE_PREFIX, load_catalog
 from filmcan.models.fetch import fetch
+from filmcan.models.weights import FIXTURES_VARIABLE
 
 if TYPE_CHECKING:
     from onnx import NodeProto, ValueInfoProto
@@ -90,6 +95,33 @@ def write_catalog(folder: Path, assets: Mapping[str, Mapping[str, bytes]]) -> Pa
     catalog = folder / "catalog.toml"
     catalog.write_text("\n".join(lines) + "\n")
     return catalog
+
+
+@contextmanager
+def borrowed_models(folder: Path, catalog: Path, real: Iterable[str]) -> Iterator[None]:
+    """Offer a catalog of fixture networks beside real assets, in a cache of its own.
+
+    For tools that make test data or measure, which pytest does not run. Real assets are fetched
+    into the user's cache and linked from there; fixture networks never come into it.
+
+    Args:
+        folder: For the cache.
+        catalog: As `write_catalog` returns it.
+        real: Names of the assets that are needed besides.
+    """
+    cache = Cache(folder)
+    for asset in map(load_catalog().get, real):
+        for file, path in zip(asset.files, fetch(asset).values(), strict=True):
+            link = cache.path(file)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(path)
+    made = [asset.name for asset in load_catalog(catalog) if asset.name.startswith(FIXTURE_PREFIX)]
+    variables = {
+        CATALOG_VARIABLE: str(catalog), CACHE_VARIABLE: str(folder), FIXTURES_VARIABLE: "1",
+    }  # fmt: skip
+    with mock.patch.dict(os.environ, variables):
+        pull(made)
+        yield
 
 
 def pull(names: Iterable[str]) -> None:
