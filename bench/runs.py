@@ -22,6 +22,7 @@ from unittest import mock
 import av
 import networks
 import numpy as np
+from av.video.frame import PictureType
 
 import filmcan
 from filmcan.components.base import Inputs, Result
@@ -65,19 +66,29 @@ Times = list[float]
 
 
 def measure_runs(folder: Path) -> None:
-    """Print everything about whole runs."""
-    pull_assets([FILM, FACE, *WEIGHTS])
+    """Print what a whole run and a sparse pass take."""
+    pull_assets(WEIGHTS)
     clip = make_clip(folder / "clip.mp4")
-    print(f"\n{SECONDS} s of 720p, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores, "
-          f"{ROUNDS} rounds")  # fmt: skip
+    _say_load()
     _measure_whole(clip, folder)
     _measure_sparse(clip)
-    made = folder / "models"
+    _say_load()
+
+
+def measure_networks(folder: Path) -> None:
+    """Print what components cost beside their networks, and a run's peak memory."""
+    clip, made = make_clip(folder / "networks.mp4"), folder / "models"
     made.mkdir()
+    _say_load()
     with borrowed_models(folder / "cache", networks.write_networks(made), WEIGHTS):
         _measure_networks(clip)
         _measure_memory(clip, folder)
-    print(f"load {os.getloadavg()[0]:.1f} at the end")
+    _say_load()
+
+
+def _say_load() -> None:
+    print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; {SECONDS} s of 720p, "
+          f"{ROUNDS} rounds")  # fmt: skip
 
 
 def make_clip(path: Path) -> Path:
@@ -88,7 +99,7 @@ def make_clip(path: Path) -> Path:
     sound = (0.01 * generator.standard_normal(SECONDS * rate)).astype(np.float32)
     for start in range(0, sound.size, rate // 2):
         sound[start : start + 480] += 0.5
-    options = {"preset": "fast", "bf": "3", "g": "250", "x264-params": "slices=1"}
+    options = {"preset": "veryfast", "bf": "3", "g": "250", "x264-params": "slices=1"}
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=RATE_HZ, options=options)
         video.width, video.height, video.pix_fmt = *SIZE, "yuv420p"
@@ -97,6 +108,7 @@ def make_clip(path: Path) -> Path:
         for number in range(SECONDS * RATE_HZ):
             frame = next(pictures)
             frame.pts, frame.time_base = number, Fraction(1, RATE_HZ)
+            frame.pict_type = PictureType.NONE  # else the encoder repeats the sample's choice
             container.mux(video.encode(frame))
         container.mux(video.encode())
         block = av.AudioFrame.from_ndarray(sound[np.newaxis], format="fltp", layout="mono")

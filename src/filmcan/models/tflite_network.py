@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filmcan.errors import AssetError, MissingExtraError
-from filmcan.models.execution import CPU, Execution
+from filmcan.models.execution import AUTO, CPU, Execution
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +31,7 @@ class TfliteNetwork:
 
     Attributes:
         used: What runs, for `models_used`.
+        notes: Sentences for the manifest: that another device was asked for.
         inputs: Input name -> shape.
         outputs: Output name -> shape.
     """
@@ -51,6 +52,9 @@ class TfliteNetwork:
         }
         precision = _find_precision(self._interpreter.get_tensor_details())
         self.used = _describe(weights, file, precision)
+        self.notes: tuple[str, ...] = ()
+        if execution.device not in (AUTO, CPU):
+            self.notes = (f"LiteRT does not run on {execution.device}; the CPU was used.",)
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run the network and return copies of its outputs by name."""

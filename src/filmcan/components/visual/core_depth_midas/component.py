@@ -19,6 +19,7 @@ from filmcan.components.parameters import get_bool, get_int, get_text
 from filmcan.components.visual.core_depth_midas.depth_network import DEPTH_FILE, DepthNetwork
 from filmcan.components.visual.core_depth_midas.map_statistics import MapStatistics, measure_map
 from filmcan.components.visual.core_depth_midas.previews import Previews
+from filmcan.components.visual.opencv_threads import one_thread
 from filmcan.components.visual.sampled import SampledFrames
 from filmcan.contract.manifest import Kind
 from filmcan.contract.missing import VIDEO_MISSING, build_feature_names
@@ -78,16 +79,17 @@ class CoreDepthMidas(Component):
         maps = _Maps(self._stores_maps)
         statistics: list[MapStatistics] = []
         previews: Previews | None = None
-        for sample in inputs.frames:
-            if sample.image is not None:
-                depth = network.measure(sample.image)
-                aspect = _find_aspect(inputs.frames)
-                statistics.append(measure_map(depth, aspect))
-                maps.add(depth)
-                if previews is None:
-                    previews = Previews(self._preview_count, self._preview_width, aspect)
-                previews.offer(len(sampled), depth)
-            sampled.add(sample)
+        with one_thread():
+            for sample in inputs.frames:
+                if sample.image is not None:
+                    depth = network.measure(sample.image)
+                    aspect = _find_aspect(inputs.frames)
+                    statistics.append(measure_map(depth, aspect))
+                    maps.add(depth)
+                    if previews is None:
+                        previews = Previews(self._preview_count, self._preview_width, aspect)
+                    previews.offer(len(sampled), depth)
+                sampled.add(sample)
         if previews is None:
             return Result("empty", arrays=sampled.build(), empty_reason=VIDEO_MISSING)
         arrays = sampled.build()

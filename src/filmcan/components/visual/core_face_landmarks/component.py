@@ -23,6 +23,7 @@ from filmcan.components.visual.core_face_landmarks.face_finder import FaceFinder
 from filmcan.components.visual.core_face_landmarks.face_mesh import FaceMesh
 from filmcan.components.visual.core_face_landmarks.features import build_features
 from filmcan.components.visual.core_face_landmarks.irises import IrisNetwork
+from filmcan.components.visual.opencv_threads import one_thread
 from filmcan.components.visual.sampled import SampledFrames
 from filmcan.contract.manifest import Kind
 from filmcan.contract.missing import NO_FACES, VIDEO_MISSING, build_feature_names
@@ -88,20 +89,25 @@ class CoreFaceLandmarks(Component):
             self._settings,
         )
         sampled, arrays = SampledFrames(), FaceArrays()
-        for sample in inputs.frames:
-            sampled.add(sample)
-            if sample.image is None:
-                arrays.add((), (1, 1))
-            else:
-                height, width = sample.image.shape[:2]
-                arrays.add(finder.find(sample.image, sample.time_sec), (width, height))
+        with one_thread():
+            for sample in inputs.frames:
+                sampled.add(sample)
+                if sample.image is None:
+                    arrays.add((), (1, 1))
+                else:
+                    height, width = sample.image.shape[:2]
+                    arrays.add(finder.find(sample.image, sample.time_sec), (width, height))
         if not sampled.decoded:
             return Result("empty", sampled.build(), VIDEO_MISSING)
-        return _build_result(sampled, arrays, tuple(network.used for network in networks))
+        used = tuple(network.used for network in networks)
+        return _build_result(sampled, arrays, used, networks[0].notes)
 
 
 def _build_result(
-    sampled: SampledFrames, faces: FaceArrays, models_used: tuple[ModelUsed, ...]
+    sampled: SampledFrames,
+    faces: FaceArrays,
+    models_used: tuple[ModelUsed, ...],
+    notes: tuple[str, ...],
 ) -> Result:
     arrays = {**sampled.build(), **faces.build()}
     has_any_face = bool(arrays["face_present"].any())
@@ -110,11 +116,13 @@ def _build_result(
     features = build_features(arrays)
     arrays["feature_names"] = build_feature_names(list(features))
     arrays["feature_values"] = np.array(list(features.values()), dtype=np.float32)
-    notes = [f"{faces.followed} faces were followed from the frame before, not detected."]
+    if faces.followed:
+        told = f"{faces.followed} faces were followed from the frame before, not detected."
+        notes = (*notes, told)
     return Result(
         status="ok" if has_any_face else "empty",
         arrays=arrays,
         empty_reason=None if has_any_face else NO_FACES,
         models_used=models_used,
-        notes=tuple(notes[: faces.followed]),
+        notes=notes,
     )

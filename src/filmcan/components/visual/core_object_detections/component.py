@@ -24,6 +24,7 @@ from filmcan.components.visual.core_object_detections.models import (
     plan_detector,
 )
 from filmcan.components.visual.core_object_detections.object_arrays import ObjectArrays
+from filmcan.components.visual.opencv_threads import one_thread
 from filmcan.components.visual.sampled import SampledFrames
 from filmcan.contract.manifest import Kind
 from filmcan.contract.missing import VIDEO_MISSING, build_feature_names
@@ -83,9 +84,10 @@ class CoreObjectDetections(Component):
             return Result(status="empty", empty_reason=VIDEO_MISSING)
         detector = open_detector(self._model, self._thresholds, inputs.execution)
         sampled, found = SampledFrames(), ObjectArrays(detector.labels)
-        for sample in inputs.frames:
-            sampled.add(sample)
-            found.add(None if sample.image is None else detector.detect(sample.image))
+        with one_thread():
+            for sample in inputs.frames:
+                sampled.add(sample)
+                found.add(None if sample.image is None else detector.detect(sample.image))
         if not sampled.decoded:
             return Result("empty", sampled.build(), VIDEO_MISSING)
         arrays = {**sampled.build(), **found.build()}

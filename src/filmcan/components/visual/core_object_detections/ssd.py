@@ -50,7 +50,7 @@ class SsdDetector:
         self.nms_iou = nms_iou
         self.nms_scope = "all"
         self.used = network.used
-        self.notes: tuple[str, ...] = ()
+        self.notes = network.notes
         self._network = network
         self._max_objects = max_objects
         self._input = PictureInput(_SIDE, divisor=127.5, offset=-1.0)
@@ -61,10 +61,10 @@ class SsdDetector:
         # Squashed to a square: this network was trained without a letterbox.
         small = warp_region(picture, cover_picture(picture), _SIDE, repeat_edge=True)
         outputs = self._network.run({_PICTURE: self._input.fill(small)})
-        logits = outputs[_LOGITS][0, :, 1:].astype(np.float64)
-        scores = 1.0 / (1.0 + np.exp(-np.clip(logits, -_GREATEST_LOGIT, _GREATEST_LOGIT)))
-        class_ids = scores.argmax(axis=1)
-        best = scores.max(axis=1)
+        logits = outputs[_LOGITS][0, :, 1:]
+        class_ids = logits.argmax(axis=1)
+        highest = np.take_along_axis(logits, class_ids[:, None], axis=1)[:, 0].astype(np.float64)
+        best = 1.0 / (1.0 + np.exp(-np.clip(highest, -_GREATEST_LOGIT, _GREATEST_LOGIT)))
         chosen = best >= self.min_score
         raw = outputs[_BOXES][0, chosen].astype(np.float64)
         boxes = decode_boxes(raw, self._anchors[chosen])

@@ -15,10 +15,11 @@ import numpy as np
 
 from filmcan.components.base import Component, Inputs, Parameters, Result
 from filmcan.components.parameters import get_choice, get_int
-from filmcan.components.visual.core_optical_flow.dense_flow import PRESETS, one_thread
+from filmcan.components.visual.core_optical_flow.dense_flow import PRESETS
 from filmcan.components.visual.core_optical_flow.features import build_features
 from filmcan.components.visual.core_optical_flow.pair_motion import PairMeter, PairMotion
 from filmcan.components.visual.core_optical_flow.previews import Previews
+from filmcan.components.visual.opencv_threads import one_thread
 from filmcan.contract.manifest import Kind
 from filmcan.contract.missing import VIDEO_MISSING, VIDEO_TOO_SHORT, build_feature_names
 from filmcan.media.frames import FrameRequest, FrameSample, FrameView

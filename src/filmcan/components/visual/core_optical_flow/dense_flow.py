@@ -8,8 +8,6 @@ as implemented in OpenCV with its variational refinement.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -98,20 +96,6 @@ class DenseFlow:
 
 def _enlarge(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep OpenCV to one thread: beside other components more threads only burn CPU.
-
-    The setting is the process's; it is put back. The numbers do not depend on it.
-    """
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(threads)
 
 
 @dataclass(frozen=True, slots=True)
