@@ -16,7 +16,7 @@ from filmcan.errors import AssetError, MissingExtraError
 from filmcan.models import onnx_network
 from filmcan.models.execution import Execution
 from filmcan.models.onnx_network import NETWORKS, OnnxNetwork, OnnxNetworks
-from filmcan.models.tflite_network import TfliteNetwork
+from filmcan.models.tflite_network import TfliteNetwork, TfliteNetworks
 from filmcan.models.weights import Weights
 from filmcan.testing.fixture_networks import build_depth_network
 
@@ -192,3 +192,22 @@ def test_a_file_that_litert_cannot_open_is_refused_with_what_to_do(tmp_path: Pat
     weights = Weights("fixture-face", "0", "CC0-1.0", {"a.tflite": path}, {"a.tflite": "0" * 64})
     with pytest.raises(AssetError, match="LiteRT cannot open it"):
         TfliteNetwork(weights, "a.tflite", Execution())
+
+
+@pytest.mark.registry
+def test_a_litert_network_is_lent_to_one_at_a_time_and_opened_no_more_often(
+    model_cache: Any,
+) -> None:
+    face, file = model_cache("mediapipe_face"), "face_landmark.tflite"
+    networks = TfliteNetworks()
+    with networks.borrow(face, file, Execution()) as first:
+        with networks.borrow(face, file, Execution()) as second:
+            assert second is not first
+        with networks.borrow(face, file, Execution()) as again:
+            assert again is second
+        with networks.borrow(face, file, Execution(threads=2)) as other:
+            assert other not in (first, second)
+    with pytest.raises(ZeroDivisionError), networks.borrow(face, file, Execution()) as failed:
+        _ = 1 / 0
+    with networks.borrow(face, file, Execution()) as next_one:
+        assert next_one is not failed, "who knows what state it is in"

@@ -8,6 +8,7 @@ for networks made by tests: a user's catalog may use them, the built-in one does
 from __future__ import annotations
 
 import difflib
+import functools
 import os
 import re
 import tomllib
@@ -136,7 +137,7 @@ def load_catalog(extra: Path | None = None) -> Catalog:
     Raises:
         AssetError: A catalog cannot be read or is wrong; all problems are named together.
     """
-    built_in = _read_catalog(_BUILT_IN)
+    built_in = _read_built_in(_BUILT_IN)
     named = os.environ.get(CATALOG_VARIABLE)
     path = extra if extra is not None else Path(named).expanduser() if named else None
     if path is None:
@@ -189,6 +190,12 @@ def parse_catalog(text: str, *, folder: Path, where: str, known: Iterable[str] =
             hint="Correct the file; src/filmcan/models/catalog.toml shows the form.",
         )
     return Catalog({asset.name: asset for asset in assets}, sets)
+
+
+@functools.cache
+def _read_built_in(path: Path) -> Catalog:
+    """Read a catalog that does not change while we run; every component asks for it."""
+    return _read_catalog(path)
 
 
 def _read_catalog(path: Path, known: Iterable[str] = ()) -> Catalog:

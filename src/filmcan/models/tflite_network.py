@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,6 +68,40 @@ class TfliteNetwork:
             name: self._interpreter.get_tensor(item["index"])
             for name, item in self._outputs.items()
         }
+
+
+class TfliteNetworks:
+    """Open networks that nobody runs at the moment, so that each is loaded once per process.
+
+    Two threads that want the same one at the same time get one each.
+    """
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._idle: dict[object, list[TfliteNetwork]] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def borrow(self, weights: Weights, file: str, execution: Execution) -> Iterator[TfliteNetwork]:
+        """Lend a network to the calling thread; one that failed is not lent again.
+
+        Raises:
+            MissingExtraError: LiteRT is not installed.
+            AssetError: LiteRT refuses the file.
+        """
+        key = (weights.name, weights.version, weights.digests[file], execution)
+        with self._lock:
+            idle = self._idle.get(key)
+            network = idle.pop() if idle else None
+        if network is None:
+            network = TfliteNetwork(weights, file, execution)
+        yield network
+        with self._lock:
+            self._idle.setdefault(key, []).append(network)
+
+
+TFLITE_NETWORKS = TfliteNetworks()
+"""One per process: batches reuse what the first video loaded."""
 
 
 def plan_network(weights: Weights, file: str) -> ModelUsed:

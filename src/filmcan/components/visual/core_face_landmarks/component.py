@@ -10,7 +10,8 @@ face mesh denied all of these.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -30,8 +31,12 @@ from filmcan.contract.missing import NO_FACES, VIDEO_MISSING, build_feature_name
 from filmcan.contract.model_used import ModelUsed
 from filmcan.media.frames import FrameRequest, FrameView
 from filmcan.models.execution import Execution
-from filmcan.models.tflite_network import TfliteNetwork, find_missing_litert, plan_network
+from filmcan.models.tflite_network import TFLITE_NETWORKS, find_missing_litert, plan_network
 from filmcan.models.weights import find_missing_weights, get_weights
+
+if TYPE_CHECKING:
+    from filmcan.media.frames import FrameStream
+    from filmcan.models.tflite_network import TfliteNetwork
 
 ASSET = "mediapipe_face"
 
@@ -80,27 +85,41 @@ class CoreFaceLandmarks(Component):
         """Measure one video; empty when no frame shows a face."""
         if inputs.frames is None:
             return Result(status="empty", empty_reason=VIDEO_MISSING)
-        weights = get_weights(ASSET)
-        networks = [TfliteNetwork(weights, file, inputs.execution) for file in self._files]
-        finder = FaceFinder(
-            FaceDetector(networks[0], self._form, self._min_score),
-            FaceMesh(networks[1]),
-            IrisNetwork(networks[2]),
-            self._settings,
-        )
-        sampled, arrays = SampledFrames(), FaceArrays()
-        with one_thread():
-            for sample in inputs.frames:
-                sampled.add(sample)
-                if sample.image is None:
-                    arrays.add((), (1, 1))
-                else:
-                    height, width = sample.image.shape[:2]
-                    arrays.add(finder.find(sample.image, sample.time_sec), (width, height))
+        with ExitStack() as lent:
+            lent.enter_context(one_thread())
+            weights = get_weights(ASSET)
+            networks = [
+                lent.enter_context(TFLITE_NETWORKS.borrow(weights, file, inputs.execution))
+                for file in self._files
+            ]
+            sampled, arrays = self._read_frames(inputs.frames, *networks)
         if not sampled.decoded:
             return Result("empty", sampled.build(), VIDEO_MISSING)
         used = tuple(network.used for network in networks)
         return _build_result(sampled, arrays, used, networks[0].notes)
+
+    def _read_frames(
+        self,
+        frames: FrameStream,
+        detector: TfliteNetwork,
+        mesh: TfliteNetwork,
+        iris: TfliteNetwork,
+    ) -> tuple[SampledFrames, FaceArrays]:
+        finder = FaceFinder(
+            FaceDetector(detector, self._form, self._min_score),
+            FaceMesh(mesh),
+            IrisNetwork(iris),
+            self._settings,
+        )
+        sampled, arrays = SampledFrames(), FaceArrays()
+        for sample in frames:
+            sampled.add(sample)
+            if sample.image is None:
+                arrays.add((), (1, 1))
+            else:
+                height, width = sample.image.shape[:2]
+                arrays.add(finder.find(sample.image, sample.time_sec), (width, height))
+        return sampled, arrays
 
 
 def _build_result(

@@ -20,7 +20,7 @@ from filmcan.components.visual.core_object_detections.models import (
     Thresholds,
     choose_model,
     find_missing_model,
-    open_detector,
+    opened_detector,
     plan_detector,
 )
 from filmcan.components.visual.core_object_detections.object_arrays import ObjectArrays
@@ -82,9 +82,9 @@ class CoreObjectDetections(Component):
         """Measure one video; nothing found in any frame is a measurement, not an empty result."""
         if inputs.frames is None:
             return Result(status="empty", empty_reason=VIDEO_MISSING)
-        detector = open_detector(self._model, self._thresholds, inputs.execution)
-        sampled, found = SampledFrames(), ObjectArrays(detector.labels)
-        with one_thread():
+        opened = opened_detector(self._model, self._thresholds, inputs.execution)
+        with one_thread(), opened as detector:
+            sampled, found = SampledFrames(), ObjectArrays(detector.labels)
             for sample in inputs.frames:
                 sampled.add(sample)
                 found.add(None if sample.image is None else detector.detect(sample.image))

@@ -5,6 +5,8 @@ Called by `component.py`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,7 @@ from filmcan.models import onnx_network, tflite_network
 from filmcan.models.catalog import load_catalog
 from filmcan.models.fetch import build_pull_command
 from filmcan.models.onnx_network import NETWORKS, find_missing_onnxruntime
-from filmcan.models.tflite_network import TfliteNetwork, find_missing_litert
+from filmcan.models.tflite_network import TFLITE_NETWORKS, find_missing_litert
 from filmcan.models.weights import find_missing_weights, get_weights
 
 if TYPE_CHECKING:
@@ -74,8 +76,11 @@ def find_missing_model(name: str) -> str | None:
     )
 
 
-def open_detector(name: str, thresholds: Thresholds, execution: Execution) -> ObjectDetector:
-    """Return a model, ready to run: YOLOX when it is an ONNX graph, else SSD.
+@contextmanager
+def opened_detector(
+    name: str, thresholds: Thresholds, execution: Execution
+) -> Iterator[ObjectDetector]:
+    """Lend a model to the calling thread, ready to run: YOLOX for an ONNX graph, else SSD.
 
     Raises:
         NotFoundError: Its weights are not in the cache.
@@ -84,12 +89,13 @@ def open_detector(name: str, thresholds: Thresholds, execution: Execution) -> Ob
     weights = get_weights(name)
     graph = _find_file(weights.files, _ONNX)
     if graph is not None:
-        return YoloxDetector(
+        yield YoloxDetector(
             NETWORKS.open(weights, graph, execution),
             min_score=thresholds.yolox_min_score,
             nms_iou=thresholds.yolox_nms_iou,
             max_objects=thresholds.max_objects,
         )
+        return
     network = _find_file(weights.files, _TFLITE)
     if network is None or _LABELS not in weights.files:
         raise AssetError(
@@ -99,13 +105,14 @@ def open_detector(name: str, thresholds: Thresholds, execution: Execution) -> Ob
             where=name,
             hint=f"Models that do: {DEFAULT}, yolox_nano, yolox_s, {FALLBACK}.",
         )
-    return SsdDetector(
-        TfliteNetwork(weights, network, execution),
-        weights.files[_LABELS].read_text(encoding="utf-8").splitlines(),
-        min_score=thresholds.ssd_min_score,
-        nms_iou=thresholds.ssd_nms_iou,
-        max_objects=thresholds.max_objects,
-    )
+    with TFLITE_NETWORKS.borrow(weights, network, execution) as lent:
+        yield SsdDetector(
+            lent,
+            weights.files[_LABELS].read_text(encoding="utf-8").splitlines(),
+            min_score=thresholds.ssd_min_score,
+            nms_iou=thresholds.ssd_nms_iou,
+            max_objects=thresholds.max_objects,
+        )
 
 
 def plan_detector(name: str, execution: Execution) -> ModelUsed:
