@@ -110,12 +110,16 @@ $(DEV): requirements/dev.lock $(BASE)
 	$(PIP) install --require-hashes --no-deps --requirement requirements/dev.lock
 	@touch $@
 
-# References for `make parity`. Where the index offers torch with CUDA first, PIP_EXTRA_INDEX_URL can
-# name one with the much smaller CPU build.
-$(PARITY)/.made: pyproject.toml tools/make_venv
+# References for `make parity`, on top of .venv: only they are installed, and .venv stays free of
+# them. Where the index offers torch with CUDA first, PIP_EXTRA_INDEX_URL can name one with the
+# much smaller CPU build.
+$(PARITY)/.made: $(DEV)
 	@tools/make_venv $(PARITY)
+	@$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' \
+		>"$$($(PARITY)/bin/python -c 'import site; print(site.getsitepackages()[0])')/dev.pth"
+	@echo 'Installing torch and transformers into $(PARITY).'
 	$(PARITY)/bin/python -m pip --disable-pip-version-check --no-input --quiet --quiet \
-		install --editable '.[models,dev,parity]'
+		install --no-build-isolation --editable '.[parity]'
 	@touch $@
 
 # What `make bench` compares with; each package may be missing.
