@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from measure import CLIP_SEC, make_clip
+from runs import SECONDS, make_clip
 
 from filmcan.components.base import Component, Inputs, Result
 from filmcan.components.catalog import get_component_class
@@ -70,7 +70,7 @@ def measure_costs(folder: Path) -> None:
     total = time.process_time() - start
     plans.get_component_class = original  # type: ignore[attr-defined]
     rest = total - sum(used.values())
-    print(f"\nCPU seconds for {CLIP_SEC} s of 720p, 121 samples; bytes of artifacts")
+    print(f"\nCPU seconds for {SECONDS} s of 720p, 121 samples; bytes of artifacts")
     for name, seconds in used.items():
         size = sum(item.size_bytes for item in run.components[name].artifacts)
         print(f"  {name:<26} {seconds:8.2f} s {size:10d} B  {run.components[name].status}")

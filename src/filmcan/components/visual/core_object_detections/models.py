@@ -116,7 +116,7 @@ def opened_detector(
 
 
 def plan_detector(name: str, execution: Execution) -> ModelUsed:
-    """Return the row of `models_used` that `open_detector` would give.
+    """Return the row of `models_used` that `opened_detector` would give.
 
     Raises:
         NotFoundError: Its weights are not in the cache.
