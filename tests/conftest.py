@@ -15,7 +15,9 @@ from filmcan.models.cache import CACHE_VARIABLE, open_cache
 from filmcan.models.catalog import CATALOG_VARIABLE, load_catalog
 from filmcan.models.fetch import fetch
 from filmcan.models.weights import Weights, get_weights
+from filmcan.testing.faulty_proxy import FaultyProxy, start_proxy
 from filmcan.testing.made_media import ClipSound, ClipVideo, build_tone, make_media
+from filmcan.testing.object_server import ENVIRONMENT, start_object_server
 
 # A busy machine is no failure; `make fuzz` takes many more examples.
 settings.register_profile("filmcan", settings(), deadline=None)
@@ -70,6 +72,30 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("media") / "clip.mp4"
     sound = ClipSound(build_tone(2.0, hz=440.0, channels=2), layout="stereo")
     return make_media(path, ClipVideo(frames=50, rate_hz=25, size=(160, 96)), sound)
+
+
+@pytest.fixture(scope="session")
+def started_object_server() -> Iterator[str]:
+    """Run one object store for all tests and return its URL."""
+    with start_object_server() as url:
+        yield url
+
+
+@pytest.fixture
+def object_server(started_object_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return the URL of an object store that this test's environment names."""
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", started_object_server)
+    return started_object_server
+
+
+@pytest.fixture
+def faulty_proxy(object_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyProxy]:
+    """Run a proxy in front of the object store, and let the environment name it."""
+    with start_proxy(object_server) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        yield proxy
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from filmcan.errors import InvalidArtifactError, NotFoundError
-from filmcan.npz import verified
+from filmcan.npz import source as source_module
 from filmcan.npz.source import open_file
 from filmcan.npz.verified import open_verified, read_hashed
 from filmcan.npz.writer import write_npz
@@ -63,7 +63,7 @@ def test_p9_a_flipped_bit_anywhere_is_refused_before_anything_is_parsed(
 def test_it_hashes_what_it_returns_also_from_a_source_without_files(
     counting_source: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verified, "_REMOTE_PIECE_BYTES", 1_000)
+    monkeypatch.setattr(source_module, "RANGE_BYTES", 1_000)
     data = np.random.default_rng(7).bytes(3 << 20)
     source = counting_source(data[:10_500])
     read, found = read_hashed(source)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,30 @@ import pytest
 from filmcan.store.base import Backend
 from filmcan.store.local import LocalBackend
 from filmcan.store.memory import MemoryBackend
+from filmcan.testing.made_stores import open_bucket
+
+_prefixes = itertools.count()
+
+
+@pytest.fixture
+def open_backend(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], Backend]:
+    """Return what makes a fresh and empty store: `local`, `memory` or `s3`."""
+
+    def open_it(kind: str) -> Backend:
+        if kind == "local":
+            return LocalBackend(tmp_path / "store")
+        if kind == "memory":
+            return MemoryBackend()
+        request.getfixturevalue("object_server")
+        return open_bucket(f"every/{next(_prefixes)}")
+
+    return open_it
 
 
 @pytest.fixture(params=["local", "memory"])
-def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
-    """Return a fresh and empty store."""
-    return LocalBackend(tmp_path / "store") if request.param == "local" else MemoryBackend()
+def backend(request: pytest.FixtureRequest, open_backend: Callable[[str], Backend]) -> Backend:
+    """Return a store of each kind that takes no time; modules that want buckets too say so."""
+    return open_backend(request.param)
 
 
 @pytest.fixture(scope="session")

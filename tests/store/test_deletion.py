@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,11 @@ from filmcan.testing.store_suite import publish
 
 DOOMED = "doomed-7f3a9c"
 EVERYTHING_IS_OLD = SweepRules(grace_sec=-1.0)
+
+
+@pytest.fixture(params=["local", "memory", "s3"])
+def backend(request: pytest.FixtureRequest, open_backend: Callable[[str], Backend]) -> Backend:
+    return open_backend(request.param)
 
 
 def fill(backend: Backend) -> dict[str, bytes]:

@@ -60,6 +60,11 @@ for number in range(times):
 """
 
 
+@pytest.fixture(params=["local", "memory", "s3"])
+def backend(request: pytest.FixtureRequest, open_backend: Callable[[str], Backend]) -> Backend:
+    return open_backend(request.param)
+
+
 def race(
     *loops: Callable[[], None],
     seconds: float = RACE_SEC,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,13 +20,17 @@ from filmcan.errors import (
 from filmcan.store.base import Backend
 from filmcan.store.inspect import inspect_store
 from filmcan.store.local import LocalBackend
-from filmcan.store.memory import MemoryBackend
 from filmcan.store.repair import repair_store
 from filmcan.store.store import Store, open_store
 from filmcan.store.transaction import RunTransaction
 from filmcan.testing.artifacts import COMPONENT, build_product, build_run_record
 from filmcan.testing.made_stores import COMPONENTS, begin_run, clock, commit, write_run
 from filmcan.testing.store_suite import publish
+
+
+@pytest.fixture(params=["local", "memory", "s3"])
+def backend(request: pytest.FixtureRequest, open_backend: Callable[[str], Backend]) -> Backend:
+    return open_backend(request.param)
 
 
 def test_a_run_knows_its_place_and_its_components(backend: Backend) -> None:
@@ -35,7 +40,7 @@ def test_a_run_knows_its_place_and_its_components(backend: Backend) -> None:
     assert list(run.components) == list(COMPONENTS)
     assert repr(run) == "<Run local/v1/r1 status=ok>"
     assert run[COMPONENT].empty_reason == "video_too_short"
-    assert (run[COMPONENT].path is None) == isinstance(backend, MemoryBackend)
+    assert (run[COMPONENT].path is None) == (not isinstance(backend, LocalBackend))
     assert repr(Store(backend)) == f"<Store {backend.url}>"
 
 

@@ -6,7 +6,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 from filmcan.npz.crc import CHUNK_BYTES, combine, crc32
-from filmcan.npz.source import RANGE_BYTES, ByteSource, LocalSource, read_into
+from filmcan.npz.source import ByteSource, LocalSource, choose_step, read_into
 
 PARALLEL_FROM_BYTES = 2 << 20
 """Below this size starting a thread costs more than it saves."""
@@ -45,7 +45,7 @@ def read_bulk(
 def _read(
     source: ByteSource, offset: int, size: int, target: memoryview | None, *, verify: bool
 ) -> int:
-    step = CHUNK_BYTES if isinstance(source, LocalSource) else RANGE_BYTES
+    step = choose_step(source, CHUNK_BYTES)
     spare = memoryview(bytearray(min(step, size))) if target is None else target
     crc = 0
     for start in range(0, size, step):

@@ -21,7 +21,7 @@ from filmcan.npz.refusal import refuse
 Buffer = bytes | bytearray | memoryview
 
 RANGE_BYTES = 64 << 20
-"""Longest single range asked of a source that cannot read into given memory."""
+"""How much is asked at a time of a source that is not on this machine."""
 
 _OPEN_FLAGS = (
     os.O_RDONLY
@@ -48,6 +48,15 @@ class ByteSource(Protocol):
 
     def read_at(self, offset: int, size: int) -> Buffer:
         """Return up to `size` bytes from `offset`; fewer only at the end."""
+        ...
+
+
+@runtime_checkable
+class FillingSource(ByteSource, Protocol):
+    """A source that has its own way of filling memory, such as several ranges side by side."""
+
+    def read_into(self, offset: int, target: memoryview) -> int:
+        """Fill `target` and return how many bytes there were."""
         ...
 
 
@@ -245,7 +254,7 @@ def read_into(source: ByteSource, offset: int, target: memoryview) -> None:
     Raises:
         InvalidArtifactError: The source ends before.
     """
-    if isinstance(source, LocalSource):
+    if isinstance(source, LocalSource) or isinstance(source, FillingSource):  # noqa: SIM101 - cheap first
         count = source.read_into(offset, target)
         if count != len(target):
             raise refuse_short(offset, len(target), count)
@@ -253,6 +262,22 @@ def read_into(source: ByteSource, offset: int, target: memoryview) -> None:
     for start in range(0, len(target), RANGE_BYTES):
         part = target[start : start + RANGE_BYTES]
         part[:] = read_exactly(source, offset + start, len(part))
+
+
+def choose_step(source: ByteSource, local_bytes: int) -> int:
+    """Return how much to read at a time: what the cache holds, or much where each read is dear."""
+    return local_bytes if isinstance(source, LocalSource) else RANGE_BYTES
+
+
+def bring_near(source: ByteSource) -> ByteSource:
+    """Return a source to read from again and again: a short remote one whole in memory.
+
+    Raises:
+        InvalidArtifactError: The source ends before its size.
+    """
+    if isinstance(source, LocalSource) or source.size > RANGE_BYTES:
+        return source
+    return MemorySource(read_exactly(source, 0, source.size), source.name)
 
 
 def refuse_short(offset: int, expected: int, got: int) -> InvalidArtifactError:

@@ -20,7 +20,7 @@ from filmcan.contract.records import find_digest_fault
 from filmcan.npz.npy import NpyReader, open_npy
 from filmcan.npz.reader import NpzReader
 from filmcan.npz.refusal import refuse
-from filmcan.npz.source import ByteSource, read_exactly
+from filmcan.npz.source import ByteSource, choose_step, read_exactly
 
 SUB_ARTIFACTS = "sub_artifacts"
 OpenBeside = Callable[[str], ByteSource]
@@ -95,8 +95,9 @@ class SubArtifacts:
         reference = self.references[key]
         source = self._open_beside(reference.path)
         digest = hashlib.sha256()
-        for offset in range(0, source.size, _HASH_BYTES):
-            digest.update(read_exactly(source, offset, min(_HASH_BYTES, source.size - offset)))
+        step = choose_step(source, _HASH_BYTES)
+        for offset in range(0, source.size, step):
+            digest.update(read_exactly(source, offset, min(step, source.size - offset)))
         if digest.hexdigest() != reference.sha256:
             raise refuse(
                 "hash_mismatch",

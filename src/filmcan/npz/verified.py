@@ -22,6 +22,7 @@ from filmcan.npz.source import (
     FileSource,
     LocalSource,
     MemorySource,
+    choose_step,
     open_source,
     read_into,
 )
@@ -30,7 +31,6 @@ from filmcan.npz.zip_format import ALIGNMENT
 PIECE_BYTES = 4 << 20
 """So much is read, then hashed while the next is read: the cache still holds it."""
 
-_REMOTE_PIECE_BYTES = 8 << 20
 _ALONE_UP_TO_BYTES = 2 * PIECE_BYTES
 """Up to this size a thread costs more than it saves."""
 
@@ -83,7 +83,7 @@ def read_hashed(source: ByteSource) -> tuple[memoryview, str]:
     size = source.size
     data = _allocate(size)
     digest = hashlib.sha256()
-    step = PIECE_BYTES if isinstance(source, LocalSource) else _REMOTE_PIECE_BYTES
+    step = choose_step(source, PIECE_BYTES)
     if size <= _ALONE_UP_TO_BYTES or (os.cpu_count() or 1) == 1:
         for start in range(0, size, step):
             piece = data[start : start + step]

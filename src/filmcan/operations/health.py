@@ -18,6 +18,8 @@ from filmcan.media.library import describe_ffmpeg
 from filmcan.operations.assets import AssetSummary, list_assets
 from filmcan.pipeline.plan import PlannedComponent, plan_run
 from filmcan.pipeline.profile import resolve_profile
+from filmcan.store.base import FORMAT_MARKER, FORMAT_TEXT, Listing
+from filmcan.store.store import open_store
 
 _EXTRAS = {
     "models": ("onnxruntime", "ai_edge_litert", "tokenizers"),
@@ -32,6 +34,7 @@ _EXTRAS = {
 }
 _LIBRARIES = ("numpy", "av", "opencv-python-headless")
 _LOW_SPACE_BYTES = 1 << 30
+_MARKER_LIMIT = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ def _check_library(name: str) -> Check:
 
 def _check_store(store: str) -> Check:
     if "://" in store:
-        return Check("store", "note", store, "Only folders are checked.")
+        return _check_bucket(store)
     folder = Path(store).resolve()
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK):
@@ -83,6 +86,21 @@ def _check_store(store: str) -> Check:
     if free < _LOW_SPACE_BYTES:
         return Check("store", "note", detail, "Less than 1 GiB is left.")
     return Check("store", "ok", detail)
+
+
+def _check_bucket(store: str) -> Check:
+    try:
+        backend = open_store(store).backend
+        found = backend.list_folder("")
+        marker = backend.find_versioned(FORMAT_MARKER, limit=_MARKER_LIMIT)
+    except FilmcanError as error:
+        return Check("store", "fail", f"{store}: {error.message}", error.hint)
+    if marker is not None and marker.data == FORMAT_TEXT:
+        return Check("store", "ok", f"{store} can be read")
+    if marker is None and found == Listing((), {}):
+        return Check("store", "note", f"{store} is empty", "The first run makes the store.")
+    hint = "Name another prefix with --store."
+    return Check("store", "fail", f"{store} holds something else than a store", hint)
 
 
 def _check_extra(name: str, modules: tuple[str, ...]) -> Check:

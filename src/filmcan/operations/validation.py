@@ -34,6 +34,7 @@ from filmcan.contract.run_rules import (
 from filmcan.errors import FilmcanError, InvalidContentError, NotFoundError
 from filmcan.files import TEMPORARY_PREFIX
 from filmcan.npz.reader import open_npz
+from filmcan.npz.source import bring_near, choose_step
 from filmcan.npz.sub_artifacts import read_references
 from filmcan.npz.validate import validate_npz, validate_source
 from filmcan.store.base import HOUSEKEEPING
@@ -66,13 +67,15 @@ def validate_target(path: str, *, find_schema: FindSchema = get_schema) -> Verdi
     """Judge whatever lies at a path.
 
     Args:
-        path: An artifact, a component's folder, a run or a store.
+        path: An artifact, a component's folder, a run or a store, or the URL of a store.
         find_schema: Gives the rules of a schema_version and component; the registry by default.
 
     Raises:
         NotFoundError: Nothing is there.
-        StoreUnavailableError: The disk refused.
+        StoreUnavailableError: There is no store at that URL, or it refused.
     """
+    if "://" in path:
+        return validate_store(open_store(path, must_exist=True), find_schema=find_schema)
     target = Path(path)
     if target.is_file():
         return _validate_file(target, find_schema)
@@ -217,7 +220,7 @@ class _Run:
     ) -> list[Issue]:
         run, place = manifest.run, f"{self._path}/{artifact.path}"
         try:
-            source = self._backend.open(place)
+            source = bring_near(self._backend.open(place))
         except NotFoundError:
             message = "the manifest lists it, but it is not there"
             return [_issue("error", "artifact_missing", "", message, place)]
@@ -235,7 +238,7 @@ class _Run:
             )
             issues += report
             issues += validate_agreement(meta or {}, manifest, component)
-            issues += _check_references(self._backend.open(place), component)
+            issues += _check_references(source, component)
             name_issue = find_name_issue(artifact, component.name)
             issues += [name_issue] if name_issue is not None else []
         return [replace(issue, where=place) for issue in issues]
@@ -274,8 +277,9 @@ def _check_bytes(source: ByteSource, artifact: ArtifactRecord) -> list[Issue]:
         message = f"it has {source.size} bytes, the manifest says {artifact.size_bytes}"
         return [_issue("error", "size_mismatch", "", message)]
     digest = hashlib.sha256()
-    for offset in range(0, source.size, _READ_BYTES):
-        digest.update(source.read_at(offset, min(_READ_BYTES, source.size - offset)))
+    step = choose_step(source, _READ_BYTES)
+    for offset in range(0, source.size, step):
+        digest.update(source.read_at(offset, min(step, source.size - offset)))
     if digest.hexdigest() != artifact.sha256:
         message = f"its sha256 is {digest.hexdigest()}, the manifest says {artifact.sha256}"
         return [_issue("error", "hash_mismatch", "", message)]

@@ -7,11 +7,14 @@ compared and set in one step. `testing.store_suite` states the rules as tests fo
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Protocol, Self
+
+from filmcan.errors import InvalidContentError, StoreUnavailableError
 
 if TYPE_CHECKING:
     from filmcan.npz.source import ByteSource
@@ -208,3 +211,30 @@ class Backend(Protocol):
     def find_local_path(self, path: str) -> str | None:
         """Return the path on this machine's disk, or None when there is none."""
         ...
+
+
+def split_path(path: str) -> tuple[str, ...]:
+    """Return the segments of a path below the store's root; `""` is the root itself.
+
+    Raises:
+        InvalidContentError: The path could lead out of the store, or is written in a second way.
+    """
+    parts = tuple(path.split("/")) if path else ()
+    if any(part in ("", ".", "..") or "\0" in part or os.sep in part for part in parts):
+        raise InvalidContentError(f"{path!r} is no path below the store", code="bad_path")
+    return parts
+
+
+def check_format(found: bytes, url: str) -> None:
+    """Refuse to write to a store whose format marker is another one.
+
+    Raises:
+        StoreUnavailableError: It is.
+    """
+    if found != FORMAT_TEXT:
+        raise StoreUnavailableError(
+            "the store was written in another format",
+            code="unknown_format",
+            where=url,
+            hint="Use the filmcan version that wrote it, or another --store.",
+        )

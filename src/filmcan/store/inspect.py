@@ -21,7 +21,7 @@ from filmcan.errors import InvalidArtifactError, InvalidContentError, NotFoundEr
 from filmcan.files import TEMPORARY_PREFIX
 from filmcan.npz.npy import NpyReader
 from filmcan.npz.reader import NpzReader
-from filmcan.npz.source import RANGE_BYTES, FileSource, LocalSource, read_into
+from filmcan.npz.source import FileSource, bring_near, choose_step, read_into
 from filmcan.store.base import FORMAT_MARKER, FORMAT_TEXT, HOUSEKEEPING
 from filmcan.store.manifests import check_place, read_manifest
 from filmcan.store.quarantine import QUARANTINE
@@ -175,7 +175,7 @@ def find_disagreements(
 def hash_source(source: ByteSource) -> str:
     """Return the sha256 of a source, in lower-case hex."""
     digest = hashlib.sha256()
-    step = _CHUNK_BYTES if isinstance(source, LocalSource) else RANGE_BYTES
+    step = choose_step(source, _CHUNK_BYTES)
     buffer = memoryview(bytearray(min(step, source.size)))
     for offset in range(0, source.size, step):
         chunk = buffer[: source.size - offset]
@@ -389,6 +389,7 @@ def _find_faults(
     """
     try:
         if with_data:
+            source = bring_near(source)
             found = hash_source(source)
             if found != artifact.sha256:
                 message = f"its sha256 is {found}, the manifest says {artifact.sha256}"

@@ -32,6 +32,8 @@ from filmcan.store.base import (
     Listing,
     StagedFile,
     Versioned,
+    check_format,
+    split_path,
 )
 from filmcan.store.marks import LOCKS, marked
 
@@ -57,14 +59,14 @@ class LocalBackend:
         """Return a file's bytes; see `Backend.read`."""
         with _translated(path):
             try:
-                return self._root.read_file(_split(path), limit=limit)
+                return self._root.read_file(split_path(path), limit=limit)
             except OverflowError as error:
                 raise InvalidContentError(str(error), where=path, code="too_large") from error
 
     def open(self, path: str) -> ByteSource:
         """Return random access to a file; see `Backend.open`."""
         with _translated(path):
-            return FileSource(self._root.open_file(_split(path)), name=path)
+            return FileSource(self._root.open_file(split_path(path)), name=path)
 
     def list_folder(self, folder: str) -> Listing:
         """Return the content of a folder; see `Backend.list_folder`."""
@@ -74,7 +76,7 @@ class LocalBackend:
         modified: dict[str, float] = {}
         with _translated(folder):
             try:
-                entries = self._scan(_split(folder))
+                entries = self._scan(split_path(folder))
             except FileNotFoundError:
                 return Listing((), {})
         for name, found in entries:
@@ -95,7 +97,7 @@ class LocalBackend:
         """Return a new staged file; see `Backend.stage`."""
         with _translated(folder):
             self._mark()
-            return _LocalStagedFile(self._root, _split(folder))
+            return _LocalStagedFile(self._root, split_path(folder))
 
     def find_versioned(self, path: str, *, limit: int) -> Versioned | None:
         """Return a swapped file with its version; see `Backend.find_versioned`."""
@@ -117,17 +119,17 @@ class LocalBackend:
                         where=path,
                         hint="Read it again, then decide.",
                     )
-                self._root.replace_file(_split(path), data)
+                self._root.replace_file(split_path(path), data)
         return _version(data)
 
     def remove(self, path: str) -> None:
         """Remove a file durably; see `Backend.remove`."""
         with _translated(path):
-            self._root.remove_file(_split(path))
+            self._root.remove_file(split_path(path))
 
     def remove_folder(self, folder: str) -> None:
         """Remove an empty folder durably; see `Backend.remove_folder`."""
-        *above, name = _split(folder)
+        *above, name = split_path(folder)
         with _translated(folder):
             try:
                 with self._root.directory(tuple(above)) as directory:
@@ -139,8 +141,8 @@ class LocalBackend:
 
     def move(self, path: str, new_path: str) -> None:
         """Rename durably, following no link; see `Backend.move`."""
-        *above, name = _split(path)
-        *new_above, new_name = _split(new_path)
+        *above, name = split_path(path)
+        *new_above, new_name = split_path(new_path)
         with (
             _translated(path),
             self._root.directory(tuple(above)) as source,
@@ -178,11 +180,11 @@ class LocalBackend:
 
     def find_local_path(self, path: str) -> str | None:
         """Return the path on disk; see `Backend.find_local_path`."""
-        return str(self._root.path.joinpath(*_split(path)))
+        return str(self._root.path.joinpath(*split_path(path)))
 
     def _find_version(self, path: str) -> str | None:
         try:
-            return _version(self._root.read_file(_split(path)))
+            return _version(self._root.read_file(split_path(path)))
         except FileNotFoundError:
             return None
 
@@ -221,17 +223,11 @@ class LocalBackend:
         with self._root.directory(LOCKS, create=True):
             pass
         try:
-            found = self._root.read_file(_split(FORMAT_MARKER), limit=4096)
+            found = self._root.read_file(split_path(FORMAT_MARKER), limit=4096)
         except FileNotFoundError:
-            self._root.replace_file(_split(FORMAT_MARKER), FORMAT_TEXT)
+            self._root.replace_file(split_path(FORMAT_MARKER), FORMAT_TEXT)
         else:
-            if found != FORMAT_TEXT:
-                raise StoreUnavailableError(
-                    "the store was written in another format",
-                    code="unknown_format",
-                    where=self.url,
-                    hint="Use the filmcan version that wrote it, or another --store.",
-                )
+            check_format(found, self.url)
         self._is_marked = True
 
 
@@ -256,7 +252,7 @@ class _LocalStagedFile:
         return self._sync
 
     def publish(self, path: str) -> None:
-        *folder, name = _split(path)
+        *folder, name = split_path(path)
         if tuple(folder) != self._folder:
             raise ValueError(f"staged for {'/'.join(self._folder)}, not for {path}")
         with _translated(path):
@@ -296,13 +292,6 @@ class _LocalStagedFile:
         os.fsync(self.file.fileno())
         self._is_lost = False
         self._is_synced = True
-
-
-def _split(path: str) -> tuple[str, ...]:
-    parts = tuple(path.split("/")) if path else ()
-    if any(part in ("", ".", "..") or "\0" in part or os.sep in part for part in parts):
-        raise InvalidContentError(f"{path!r} is no path below the store", code="bad_path")
-    return parts
 
 
 def _exists(name: str, directory: int) -> bool:

@@ -13,7 +13,14 @@ from typing import BinaryIO, Self
 
 from filmcan.errors import ConflictError, InvalidContentError, NotFoundError
 from filmcan.npz.source import ByteSource, MemorySource
-from filmcan.store.base import FORMAT_MARKER, FORMAT_TEXT, Listing, StagedFile, Versioned
+from filmcan.store.base import (
+    FORMAT_MARKER,
+    FORMAT_TEXT,
+    Listing,
+    StagedFile,
+    Versioned,
+    split_path,
+)
 
 
 class MemoryBackend:
@@ -145,6 +152,7 @@ class MemoryBackend:
         self._versions[path] = self._versions.get(path, 0) + 1
 
     def _get(self, path: str) -> bytes:
+        split_path(path)
         with self._lock:
             data = self._files.get(path)
         if data is None:

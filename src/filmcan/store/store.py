@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from filmcan.contract.manifest import MANIFEST_NAME, Manifest
-from filmcan.errors import InvalidContentError, NotFoundError, StoreUnavailableError
-from filmcan.store.base import HOUSEKEEPING
+from filmcan.contract.manifest import Manifest
+from filmcan.errors import (
+    InvalidContentError,
+    MissingExtraError,
+    NotFoundError,
+    StoreUnavailableError,
+)
+from filmcan.store.base import HOUSEKEEPING, Listing
 from filmcan.store.local import LocalBackend
 from filmcan.store.manifests import build_run_path, check_place, read_manifest
 from filmcan.store.memory import MemoryBackend
@@ -17,6 +23,13 @@ from filmcan.store.tombstones import TOMBSTONES, find_tombstone
 
 if TYPE_CHECKING:
     from filmcan.store.base import Backend
+
+_T = TypeVar("_T")
+_REQUESTS_AT_ONCE = 16
+_WORTH_THREADS = 2
+
+OBJECT_STORES = ("s3", "gs", "az")
+"""Schemes of the URLs of object stores."""
 
 
 class Store:
@@ -58,18 +71,20 @@ class Store:
             InvalidIdError: An id is refused.
             StoreUnavailableError: The store refused.
         """
-        found = []
         has_tombstones = bool(self.backend.list_folder(TOMBSTONES).files)
-        for path in self.run_paths(platform_id, video_id):
+
+        def find_run(path: str) -> Run | None:
             try:
                 manifest = read_manifest(self.backend, path)
                 check_place(manifest, path)
                 if has_tombstones and self._is_dead(manifest, path):
-                    continue
+                    return None
             except (InvalidContentError, NotFoundError):
-                continue
-            found.append(Run(manifest, path, self.backend))
-        return found
+                return None
+            return Run(manifest, path, self.backend)
+
+        folders = self._run_folders(platform_id, video_id)
+        return [run for run in self._map(find_run, folders) if run is not None]
 
     def latest(self, platform_id: str, video_id: str) -> Run:
         """Return the finished run of a video with the greatest (created_at, run_id) (C2.2).
@@ -88,21 +103,24 @@ class Store:
             )
         return max(finished, key=lambda run: (run.manifest.run.created_at, run.run_id))
 
-    def run_paths(
-        self, platform_id: str | None = None, video_id: str | None = None
-    ) -> Iterator[str]:
-        """Yield the path of every folder that holds a manifest, sorted.
+    def _run_folders(self, platform_id: str | None, video_id: str | None) -> list[str]:
+        """Return the path of every folder that may hold a run, by platform, video and run id."""
+        videos = [
+            f"{platform}/{video}"
+            for platform in self._list_ids("", platform_id)
+            for video in self._list_ids(platform, video_id)
+        ]
+        listed = self._map(lambda video: self._list_ids(video, None), videos)
+        return [
+            f"{video}/{run}" for video, runs in zip(videos, listed, strict=True) for run in runs
+        ]
 
-        Raises:
-            InvalidIdError: An id is refused.
-            StoreUnavailableError: The store refused.
-        """
-        for platform in self._list_ids("", platform_id):
-            for video in self._list_ids(platform, video_id):
-                for run in self._list_ids(f"{platform}/{video}", None):
-                    path = f"{platform}/{video}/{run}"
-                    if MANIFEST_NAME in self.backend.list_folder(path).files:
-                        yield path
+    def _map(self, read: Callable[[str], _T], paths: list[str]) -> list[_T]:
+        """Call a function for each path: side by side where each call waits for a server."""
+        if self.backend.find_local_path(HOUSEKEEPING) is not None or len(paths) < _WORTH_THREADS:
+            return [read(path) for path in paths]
+        with ThreadPoolExecutor(_REQUESTS_AT_ONCE) as pool:
+            return list(pool.map(read, paths))
 
     def _is_dead(self, manifest: Manifest, path: str) -> bool:
         tombstone = find_tombstone(self.backend, path.rpartition("/")[0])
@@ -120,31 +138,54 @@ class Store:
 
 
 def open_store(url: str | Path, *, must_exist: bool = False) -> Store:
-    """Open a store by path or URL: a folder, or `memory://` (fresh, gone with the process).
+    """Open a store by path or URL.
 
     Args:
-        url: Path of a folder, which need not exist until something is written, or a URL.
-        must_exist: Refuse a folder that does not exist, for commands that only read.
+        url: Path of a folder, which need not exist until something is written; `memory://` (fresh,
+            gone with the process); or `s3://BUCKET/PREFIX`, `gs://...`, `az://...`, whose options
+            the environment gives (docs/stores.md).
+        must_exist: Refuse what does not exist yet, for commands that only read.
 
     Raises:
-        StoreUnavailableError: The URL's scheme is not supported, or the folder is missing.
+        MissingExtraError: The package that speaks to object stores is not installed.
+        StoreUnavailableError: The URL is not supported, the store is missing, or it refused.
     """
     text = str(url)
     if text == "memory://":
         return Store(MemoryBackend())
     scheme, separator, _ = text.partition("://")
     if separator:
-        raise StoreUnavailableError(
-            f"stores behind {scheme}:// are not supported by this version",
-            code="unknown_scheme",
-            where=f"{scheme}://",
-            hint="Give a folder, or memory:// for a store that is gone with the process.",
-        )
-    if must_exist and not Path(text).is_dir():
+        backend = _open_object_store(text, scheme)
+        is_missing = must_exist and backend.list_folder("") == Listing((), {})
+    else:
+        backend = LocalBackend(Path(text))
+        is_missing = must_exist and not Path(text).is_dir()
+    if is_missing:
         raise StoreUnavailableError(
             "there is no such store",
             code="no_store",
             where=text,
             hint="Name it with --store, or in FILMCAN_STORE.",
         )
-    return Store(LocalBackend(Path(text)))
+    return Store(backend)
+
+
+def _open_object_store(url: str, scheme: str) -> Backend:
+    if scheme not in OBJECT_STORES:
+        raise StoreUnavailableError(
+            f"stores behind {scheme}:// are not supported by this version",
+            code="unknown_scheme",
+            where=f"{scheme}://",
+            hint="Give a folder, s3://BUCKET/PREFIX, or memory:// for a store that is gone with "
+            "the process.",
+        )
+    try:
+        # What speaks to buckets is an extra, and takes its time to load.
+        from filmcan.store.object_store.backend import ObjectStoreBackend  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            f"{error.name} is not installed; stores behind {scheme}:// need it",
+            where=f"{scheme}://",
+            hint='pip install "filmcan[s3]"',
+        ) from error
+    return ObjectStoreBackend(url)

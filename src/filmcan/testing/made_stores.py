@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar
 from filmcan.store.local import LocalBackend
 from filmcan.store.marks import CHANGES
 from filmcan.store.memory import MemoryBackend
+from filmcan.store.object_store.backend import ObjectStoreBackend
+from filmcan.store.object_store.client import Tuning
 from filmcan.store.transaction import RunTransaction
 from filmcan.testing.artifacts import (
     COMPONENT,
@@ -19,6 +21,7 @@ from filmcan.testing.artifacts import (
     build_product,
     build_run_record,
 )
+from filmcan.testing.object_server import BUCKET
 
 if TYPE_CHECKING:
     from filmcan.npz.source import ByteSource
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _LIMIT = 1 << 30
+
+PATIENT = Tuning(tries=10, first_pause_sec=0.01, longest_pause_sec=0.1)
+"""For servers on the loopback: tries often, and again at once."""
 
 COMPONENTS = {
     COMPONENT: (SCHEMA_VERSION, "video_too_short"),
@@ -78,7 +84,7 @@ def read_all(backend: Backend) -> dict[str, bytes]:
 
     But for the change marks, which count who held a lock, whatever he did.
     """
-    if isinstance(backend, MemoryBackend):
+    if not isinstance(backend, LocalBackend):
         return _read_below(backend, "")
     root = Path(backend.url)
     return {
@@ -103,7 +109,16 @@ def _read_below(backend: Backend, folder: str) -> dict[str, bytes]:
 
 def reopen(backend: Backend) -> Backend:
     """Return another handle on the same store, as a second process would get."""
-    return LocalBackend(Path(backend.url)) if isinstance(backend, LocalBackend) else backend
+    if isinstance(backend, MemoryBackend):
+        return backend
+    if isinstance(backend, LocalBackend):
+        return LocalBackend(Path(backend.url))
+    return ObjectStoreBackend(backend.url, PATIENT)
+
+
+def open_bucket(prefix: str) -> ObjectStoreBackend:
+    """Return a store in the bucket of the server that the environment names."""
+    return ObjectStoreBackend(f"s3://{BUCKET}/{prefix}", PATIENT)
 
 
 class CrashError(BaseException):

@@ -1,0 +1,437 @@
+"""The requests a store makes of a bucket, and their failures as typed errors.
+
+The one module that knows obstore. Two clients speak for it: one repeats what may be repeated
+(reads, listings, whole writes, removals), the other never repeats by itself. Conditional writes go
+through the second: repeated in the dark, a write whose reply was lost conflicts with itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, BinaryIO, cast
+from urllib.parse import urlsplit
+
+import obstore
+import tenacity
+from obstore import exceptions
+from obstore.store import from_url
+
+from filmcan.errors import InvalidContentError, NotFoundError, StoreUnavailableError
+from filmcan.store.base import split_path
+
+if TYPE_CHECKING:
+    from obstore import Attributes, GetOptions, GetResult, ObjectMeta, UpdateVersion
+    from obstore.store import ClientConfig, ObjectStore, RetryConfig
+
+_WRITES = "filmcan-writes"
+"""User metadata of an object: the ids of the last writes that led to it, newest first."""
+
+_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+_TIMEOUT = timedelta(seconds=60)
+_LEAST_PART_BYTES = 5 << 20
+_MOST_PARTS = 9_000
+"""S3 takes at most 10,000 parts of one upload, each but the last of 5 MiB or more."""
+
+_SERVERS_WORDS = re.compile(r"<Code>(\w+)</Code>.*?<Message>([^<]*)</Message>", re.DOTALL)
+
+_HOME = os.getpid()
+"""The process that obstore's threads live in; a fork has none of them, and waits for ever."""
+
+_HINT = "Check the endpoint, the network and the credentials (environment variables of the cloud)."
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """How requests are made.
+
+    Attributes:
+        part_bytes: Longer transfers are split into parts of this size.
+        parallel: Parts on their way at the same time; with `part_bytes` it bounds the memory.
+        tries: How often a request is repeated before the store counts as unavailable.
+        first_pause_sec: Pause before the first repetition; it doubles, with jitter.
+        longest_pause_sec: It never gets longer.
+        lease_sec: A lease that has not changed for so long is taken from its holder.
+    """
+
+    part_bytes: int = 8 << 20
+    parallel: int = 4
+    tries: int = 8
+    first_pause_sec: float = 0.1
+    longest_pause_sec: float = 5.0
+    lease_sec: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a bucket says of one object.
+
+    Attributes:
+        size: Its bytes.
+        tag: Names these very bytes; a conditional write states it.
+        version: Names them where the bucket keeps versions; else empty.
+        writes: Ids of the last writes that led to it, newest first.
+    """
+
+    size: int
+    tag: str
+    version: str
+    writes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One object in a listing; `modified` is its time by the bucket's clock, in seconds."""
+
+    path: str
+    size: int
+    modified: float
+
+
+class ConditionFailedError(StoreUnavailableError):
+    """A conditional write was answered by 412, 409 or 404: not done, or done by its own first try.
+
+    `swap` finds out which.
+    """
+
+
+class Client:
+    """A bucket below a prefix; no path leads out of it."""
+
+    def __init__(self, url: str, tuning: Tuning) -> None:
+        """Read the options of the cloud from the environment; no request is made.
+
+        Raises:
+            StoreUnavailableError: The URL or an option is wrong.
+        """
+        self.url = _check_url(url)
+        self.tuning = tuning
+        self._repeating = self._connect(tuning.tries - 1)
+        self._once = self._connect(0)
+
+    def get(self, path: str, *, limit: int) -> tuple[Head, bytes]:
+        """Return a whole object.
+
+        Raises:
+            NotFoundError: There is none.
+            InvalidContentError: It is larger than `limit` bytes; they were not fetched.
+            StoreUnavailableError: The bucket refused.
+        """
+        with self._translated(path):
+            return self._fetch(path, {}, limit)
+
+    def get_end(self, path: str, size: int) -> tuple[Head, bytes]:
+        """Return up to `size` last bytes of an object, by one request where suffixes are known.
+
+        Raises:
+            NotFoundError: There is none.
+            StoreUnavailableError: The bucket refused.
+        """
+        with self._translated(path):
+            try:
+                return self._fetch(path, {"range": {"suffix": size}})
+            except (exceptions.GenericError, exceptions.NotSupportedError):
+                # No suffixes (Azure), or no bytes: servers answer a range of nothing as they like.
+                head = self._get_head(path)
+            start = max(0, head.size - size)
+            return head, self.get_range(path, start, head.size, head) if head.size else b""
+
+    def get_start(self, path: str, size: int) -> tuple[Head, bytes]:
+        """Return up to `size` first bytes of an object.
+
+        Raises:
+            NotFoundError: There is none.
+            StoreUnavailableError: The bucket refused.
+        """
+        with self._translated(path):
+            try:
+                return self._fetch(path, {"range": (0, size)})
+            except exceptions.GenericError:
+                head = self._get_head(path)
+                if head.size:
+                    raise
+                return head, b""
+
+    def get_range(self, path: str, start: int, stop: int, head: Head) -> bytes:
+        """Return some bytes of the object that `head` describes, and of no later one.
+
+        Raises:
+            StoreUnavailableError: It was replaced or removed, or the bucket refused.
+        """
+        options: GetOptions = {"range": (start, stop), "if_match": head.tag}
+        if head.version:
+            options = {"range": (start, stop), "version": head.version}
+        try:
+            with self._translated(path):
+                return self._fetch(path, options)[1]
+        except (ConditionFailedError, NotFoundError) as error:
+            raise StoreUnavailableError(
+                "the file was replaced or removed while it was being read",
+                code="changed_meanwhile",
+                where=path,
+                hint="Read the manifest again: it names the file that is there now.",
+            ) from error
+
+    def find_head(self, path: str) -> Head | None:
+        """Return what the bucket says of an object, or None where there is none.
+
+        Raises:
+            StoreUnavailableError: The bucket refused.
+        """
+        try:
+            with self._translated(path):
+                return self._get_head(path)
+        except NotFoundError:
+            return None
+
+    def put(self, path: str, file: BinaryIO, size: int, write_id: str) -> None:
+        """Store a file whole; long ones in parts, which are thrown away when one fails.
+
+        Raises:
+            StoreUnavailableError: The bucket refused.
+        """
+        part_bytes = max(self.tuning.part_bytes, _LEAST_PART_BYTES, size // _MOST_PARTS)
+        with self._writing(path):
+            obstore.put(
+                self._repeating,
+                path,
+                file,
+                attributes=_build_attributes((write_id,)),
+                use_multipart=size > part_bytes,
+                chunk_size=part_bytes,
+                max_concurrency=self.tuning.parallel,
+            )
+
+    def put_if(
+        self, path: str, data: bytes, expected: Head | None, writes: tuple[str, ...]
+    ) -> Head:
+        """Store bytes if the object is still `expected` (None: if there is none); ask once.
+
+        Raises:
+            ConditionFailedError: The bucket says that it is not, or that somebody else is at it.
+            StoreUnavailableError: The bucket refused or did not answer; it may be done.
+        """
+        condition: UpdateVersion | None = None
+        if expected is not None:
+            condition = {"e_tag": expected.tag}
+            if expected.version:
+                condition["version"] = expected.version
+        with self._writing(path):
+            done = obstore.put(
+                self._once,
+                path,
+                data,
+                attributes=_build_attributes(writes),
+                mode="create" if condition is None else condition,
+                use_multipart=False,
+            )
+        return Head(len(data), done["e_tag"] or "", _find_version(done["version"]), writes)
+
+    def list_folder(self, folder: str) -> tuple[list[str], list[Entry]]:
+        """Return the paths of the folders in a folder, and the objects in it; all pages of them.
+
+        Raises:
+            StoreUnavailableError: The bucket refused, if only a page of it.
+        """
+        with self._translated(folder):
+            found = _repeat(obstore.list_with_delimiter, self._repeating, folder or None)
+        return list(found["common_prefixes"]), [_read_entry(item) for item in found["objects"]]
+
+    def list_below(self, folder: str) -> list[Entry]:
+        """Return all objects below a folder, at any depth.
+
+        Raises:
+            StoreUnavailableError: The bucket refused.
+        """
+        with self._translated(folder):
+            found = _repeat(lambda: obstore.list(self._repeating, folder).collect())
+        return [_read_entry(item) for item in found]
+
+    def delete(self, path: str) -> None:
+        """Remove an object; an absent one is no error.
+
+        Raises:
+            StoreUnavailableError: The bucket refused.
+        """
+        with contextlib.suppress(NotFoundError), self._translated(path):
+            _repeat(obstore.delete, self._repeating, path)
+
+    def copy(self, path: str, new_path: str) -> None:
+        """Copy an object within the bucket.
+
+        Raises:
+            NotFoundError: There is none.
+            StoreUnavailableError: The bucket refused.
+        """
+        with self._translated(path):
+            _repeat(obstore.copy, self._repeating, path, new_path)
+
+    def _get_head(self, path: str) -> Head:
+        return _read_head(_repeat(obstore.get, self._repeating, path, options={"head": True}))
+
+    def _fetch(
+        self, path: str, options: GetOptions, limit: int | None = None
+    ) -> tuple[Head, bytes]:
+        def fetch() -> tuple[Head, bytes]:
+            result = obstore.get(self._repeating, path, options=options)
+            size = result.meta["size"]
+            if limit is not None and size > limit:
+                raise InvalidContentError(
+                    f"{size} bytes, more than {limit}", where=path, code="too_large"
+                )
+            return _read_head(result), bytes(result.bytes())
+
+        return _repeat(fetch)
+
+    def _connect(self, retries: int) -> ObjectStore:
+        client: ClientConfig = {"timeout": _TIMEOUT}
+        if _is_loopback(os.environ):
+            client["allow_http"] = True
+        retry: RetryConfig = {
+            "max_retries": retries,
+            "backoff": {
+                "init_backoff": timedelta(seconds=self.tuning.first_pause_sec),
+                "max_backoff": timedelta(seconds=self.tuning.longest_pause_sec),
+                "base": 2,
+            },
+        }
+        try:
+            return from_url(self.url, client_options=client, retry_config=retry)
+        except (exceptions.BaseError, ValueError) as error:
+            raise StoreUnavailableError(
+                f"the store cannot be opened: {_shorten(error)}",
+                code="bad_url",
+                where=self.url,
+                hint="Write s3://BUCKET/PREFIX, and set the environment variables of the cloud.",
+            ) from error
+
+    @contextlib.contextmanager
+    def _writing(self, path: str) -> Iterator[None]:
+        """Translate failures of writes, for which a 404 is a missing bucket or a lost object."""
+        try:
+            with self._translated(path):
+                yield
+        except NotFoundError as error:
+            raise ConditionFailedError(error.message, where=path) from error
+
+    @contextlib.contextmanager
+    def _translated(self, path: str) -> Iterator[None]:
+        """Turn a failure into the typed error that says what to do."""
+        if os.getpid() != _HOME:
+            raise StoreUnavailableError(
+                "this process was forked from one that loaded obstore, where it would hang",
+                code="forked",
+                where=self.url,
+                hint="Start workers with the spawn method of multiprocessing.",
+            )
+        try:
+            yield
+        except FileNotFoundError as error:
+            if "NoSuchBucket" in str(error):
+                raise self._refuse_bucket(error) from error
+            raise NotFoundError("there is no such file in the store", where=path) from error
+        except (exceptions.PreconditionError, exceptions.AlreadyExistsError) as error:
+            raise ConditionFailedError(_shorten(error), where=path) from error
+        except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError) as error:
+            raise StoreUnavailableError(
+                f"access is denied: {_shorten(error)}",
+                code="store_denied",
+                where=path or self.url,
+                hint="Check the credentials, and what they may do in this bucket.",
+            ) from error
+        except exceptions.InvalidPathError as error:
+            raise StoreUnavailableError(
+                f"an object has a name that is no path: {_shorten(error)}",
+                code="foreign_names",
+                where=path or self.url,
+                hint="Remove it with the tools of the cloud; nothing of filmcan wrote it.",
+            ) from error
+        except exceptions.BaseError as error:
+            if "NoSuchBucket" in str(error):
+                raise self._refuse_bucket(error) from error
+            raise StoreUnavailableError(
+                f"the store cannot be used: {_shorten(error)}", where=path or self.url, hint=_HINT
+            ) from error
+        except ValueError as error:
+            raise InvalidContentError(
+                f"{path!r} is no path below the store", code="bad_path"
+            ) from error
+
+    def _refuse_bucket(self, error: Exception) -> StoreUnavailableError:
+        return StoreUnavailableError(
+            f"there is no such bucket: {_shorten(error)}",
+            code="no_store",
+            where=self.url,
+            hint="Create the bucket, or name another --store.",
+        )
+
+
+def _was_cut(error: BaseException) -> bool:
+    """Tell whether a reply was cut in its middle, which obstore does not always ask for again."""
+    return isinstance(error, exceptions.GenericError) and "body error" in str(error)
+
+
+_repeat = tenacity.Retrying(
+    stop=tenacity.stop_after_attempt(5),
+    retry=tenacity.retry_if_exception(_was_cut),
+    reraise=True,
+)
+
+
+def _check_url(url: str) -> str:
+    """Return a URL of bucket and prefix, and of nothing besides."""
+    parts = urlsplit(url)
+    if not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
+        raise StoreUnavailableError(
+            "a store's URL names a bucket and a prefix, and nothing besides",
+            code="bad_url",
+            where=f"{parts.scheme}://",  # what else stands there may be a secret
+            hint="Write s3://BUCKET/PREFIX; credentials and options go into the environment.",
+        )
+    prefix = parts.path.strip("/")
+    split_path(prefix)
+    return f"{parts.scheme}://{parts.netloc}/{prefix}".rstrip("/")
+
+
+def _is_loopback(environment: Mapping[str, str]) -> bool:
+    """Tell whether the endpoint is plain HTTP to this very machine, which nobody can listen to."""
+    endpoint = next((environment[name] for name in _ENDPOINTS if environment.get(name)), "")
+    parts = urlsplit(endpoint)
+    if parts.scheme != "http" or not parts.hostname:
+        return False
+    try:
+        return ipaddress.ip_address(parts.hostname).is_loopback
+    except ValueError:
+        return parts.hostname == "localhost"
+
+
+def _build_attributes(writes: tuple[str, ...]) -> Attributes:
+    return {_WRITES: " ".join(writes)}
+
+
+def _read_head(result: GetResult) -> Head:
+    writes = cast("Mapping[str, str]", result.attributes).get(_WRITES, "")
+    meta = result.meta
+    return Head(
+        meta["size"], meta["e_tag"] or "", _find_version(meta["version"]), tuple(writes.split())
+    )
+
+
+def _find_version(version: str | None) -> str:
+    return "" if version in (None, "null") else version  # S3 calls it so without versioning
+
+
+def _read_entry(meta: ObjectMeta) -> Entry:
+    return Entry(meta["path"], meta["size"], meta["last_modified"].timestamp())
+
+
+def _shorten(error: Exception) -> str:
+    text = str(error)
+    said = _SERVERS_WORDS.search(text)
+    first = text.split("\n", 1)[0].partition("<")[0].rstrip(": ")
+    return f"{first}: {said.group(1)}: {said.group(2)}"[:400] if said is not None else first[:400]
