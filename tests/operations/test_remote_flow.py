@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filmcan.operations.listing import list_runs
 
 from filmcan.cli.main import invoke
 from filmcan.operations import health
-from filmcan.operations.listing import list_runs
 from filmcan.operations.process import process_video
 from filmcan.operations.validation import validate_target
 from filmcan.store.deletion import delete_video

@@ -83,7 +83,7 @@ class Store:
                 return None
             return Run(manifest, path, self.backend)
 
-        folders = self._run_folders(platform_id, video_id)
+        folders = self.run_paths(platform_id, video_id)
         return [run for run in self._map(find_run, folders) if run is not None]
 
     def latest(self, platform_id: str, video_id: str) -> Run:
@@ -103,8 +103,15 @@ class Store:
             )
         return max(finished, key=lambda run: (run.manifest.run.created_at, run.run_id))
 
-    def _run_folders(self, platform_id: str | None, video_id: str | None) -> list[str]:
-        """Return the path of every folder that may hold a run, by platform, video and run id."""
+    def run_paths(self, platform_id: str | None = None, video_id: str | None = None) -> list[str]:
+        """Return the path of every folder where a run should lie, by platform, video and run id.
+
+        Whether it has a manifest is found out by reading that: looking first would cost as much.
+
+        Raises:
+            InvalidIdError: An id is refused.
+            StoreUnavailableError: The store refused.
+        """
         videos = [
             f"{platform}/{video}"
             for platform in self._list_ids("", platform_id)
