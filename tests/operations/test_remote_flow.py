@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from filmcan.operations.listing import list_runs
 
 from filmcan.cli.main import invoke
 from filmcan.operations import health
@@ -48,9 +47,10 @@ def call(capsys: pytest.CaptureFixture[str]) -> Command:
 
 
 def test_every_command_works_on_a_bucket(
-    url: str, clip: Path, call: Command, monkeypatch: pytest.MonkeyPatch
+    url: str, clip: Path, call: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FILMCAN_STORE", url)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # the index of a bucket lies there
     only = [
         part
         for name in ("loudness_extractor", "core_optical_flow", "text_processor")
@@ -72,7 +72,7 @@ def test_every_command_works_on_a_bucket(
     assert (swept["kept_runs"], swept["removals"]) == (2, [])
     receipt = call("delete", url, "--video", "local/v2", "--yes")
     assert len(receipt["files"]) == 2
-    assert [item.video_id for item in list_runs(url)] == ["v1"]
+    assert [item.video_id for item in open_store(url).runs()] == ["v1"]
     assert call("fsck", url, "--data", "--repair")["runs"] == 1
 
 
@@ -160,7 +160,7 @@ def test_operations_cost_the_requests_that_the_documentation_says(
     backend = open_store(url).backend
     for number in range(10):
         write_run(backend, f"v{number}")
-    measure("list 10 videos of one run each", lambda: list_runs(url))
+    measure("list 10 videos of one run each", lambda: open_store(url).runs())
     measure("validate them, 30 small artifacts", lambda: validate_target(url))
     measure("delete one", lambda: delete_video(backend, "local", "v1"))
     assert costs == read_cost_table()

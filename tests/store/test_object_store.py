@@ -28,9 +28,9 @@ from filmcan.store.base import Backend
 from filmcan.store.deletion import delete_video
 from filmcan.store.inspect import inspect_store
 from filmcan.store.manifests import read_manifest
-from filmcan.store.object_store import client as client_module
+from filmcan.store.object_store.address import is_loopback
 from filmcan.store.object_store.backend import ObjectStoreBackend
-from filmcan.store.object_store.client import Tuning
+from filmcan.store.object_store.records import Tuning
 from filmcan.store.store import Store, open_store
 from filmcan.store.sweep import SweepRules, sweep_store
 from filmcan.store.transaction import RunTransaction
@@ -510,7 +510,7 @@ def test_a_server_that_is_not_there_is_unavailable(
     ],
 )
 def test_plain_http_is_spoken_to_this_machine_only(endpoint: str, *, expected: bool) -> None:
-    assert client_module._is_loopback({"AWS_ENDPOINT_URL": endpoint}) is expected
+    assert is_loopback({"AWS_ENDPOINT_URL": endpoint}) is expected
 
 
 def test_the_defaults_bound_memory() -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from filmcan.contract.manifest import Manifest
 from filmcan.errors import (
@@ -19,14 +17,11 @@ from filmcan.store.local import LocalBackend
 from filmcan.store.manifests import build_run_path, check_place, read_manifest
 from filmcan.store.memory import MemoryBackend
 from filmcan.store.run import Run
+from filmcan.store.side_by_side import read_each
 from filmcan.store.tombstones import TOMBSTONES, find_tombstone
 
 if TYPE_CHECKING:
     from filmcan.store.base import Backend
-
-_T = TypeVar("_T")
-_REQUESTS_AT_ONCE = 16
-_WORTH_THREADS = 2
 
 OBJECT_STORES = ("s3", "gs", "az")
 """Schemes of the URLs of object stores."""
@@ -84,7 +79,7 @@ class Store:
             return Run(manifest, path, self.backend)
 
         folders = self.run_paths(platform_id, video_id)
-        return [run for run in self._map(find_run, folders) if run is not None]
+        return [run for run in read_each(self.backend, find_run, folders) if run is not None]
 
     def latest(self, platform_id: str, video_id: str) -> Run:
         """Return the finished run of a video with the greatest (created_at, run_id) (C2.2).
@@ -117,17 +112,10 @@ class Store:
             for platform in self._list_ids("", platform_id)
             for video in self._list_ids(platform, video_id)
         ]
-        listed = self._map(lambda video: self._list_ids(video, None), videos)
+        listed = read_each(self.backend, lambda video: self._list_ids(video, None), videos)
         return [
             f"{video}/{run}" for video, runs in zip(videos, listed, strict=True) for run in runs
         ]
-
-    def _map(self, read: Callable[[str], _T], paths: list[str]) -> list[_T]:
-        """Call a function for each path: side by side where each call waits for a server."""
-        if self.backend.find_local_path(HOUSEKEEPING) is not None or len(paths) < _WORTH_THREADS:
-            return [read(path) for path in paths]
-        with ThreadPoolExecutor(_REQUESTS_AT_ONCE) as pool:
-            return list(pool.map(read, paths))
 
     def _is_dead(self, manifest: Manifest, path: str) -> bool:
         tombstone = find_tombstone(self.backend, path.rpartition("/")[0])

@@ -12,7 +12,7 @@ from filmcan.store.local import LocalBackend
 from filmcan.store.marks import CHANGES
 from filmcan.store.memory import MemoryBackend
 from filmcan.store.object_store.backend import ObjectStoreBackend
-from filmcan.store.object_store.client import Tuning
+from filmcan.store.object_store.records import Tuning
 from filmcan.store.transaction import RunTransaction
 from filmcan.testing.artifacts import (
     COMPONENT,

@@ -15,6 +15,7 @@ from filmcan.errors import InvalidContentError, NotFoundError
 from filmcan.store.index.rows import RunRows, build_rows
 from filmcan.store.local import LocalBackend
 from filmcan.store.manifests import check_place, read_manifest
+from filmcan.store.side_by_side import read_each
 from filmcan.store.tombstones import TOMBSTONES, find_tombstone
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ def _read_local_chunk(root: str, has_tombstones: bool, looks: Sequence[Look]) ->
 
 
 def _read_chunk(backend: Backend, has_tombstones: bool, looks: Sequence[Look]) -> list[Seen]:  # noqa: FBT001 - likewise
-    return [_read_run(backend, look, has_tombstones=has_tombstones) for look in looks]
+    read = partial(_read_run, backend, has_tombstones=has_tombstones)
+    return read_each(backend, read, looks)
 
 
 def _read_run(backend: Backend, look: Look, *, has_tombstones: bool) -> Seen:

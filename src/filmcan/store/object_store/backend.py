@@ -21,9 +21,10 @@ from filmcan.store.base import (
     Versioned,
     split_path,
 )
-from filmcan.store.object_store.client import Client, Tuning
+from filmcan.store.object_store.client import Client
 from filmcan.store.object_store.lease import Leases
 from filmcan.store.object_store.marker import MARKER_LIMIT, write_marker
+from filmcan.store.object_store.records import Tuning
 from filmcan.store.object_store.source import ObjectSource
 from filmcan.store.object_store.staged import ScratchFile
 from filmcan.store.object_store.swap import Version, build_write_id, swap

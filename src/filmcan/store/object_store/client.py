@@ -8,14 +8,11 @@ through the second: repeated in the dark, a write whose reply was lost conflicts
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, BinaryIO, cast
-from urllib.parse import urlsplit
 
 import obstore
 import tenacity
@@ -23,7 +20,8 @@ from obstore import exceptions
 from obstore.store import from_url
 
 from filmcan.errors import InvalidContentError, NotFoundError, StoreUnavailableError
-from filmcan.store.base import split_path
+from filmcan.store.object_store.address import check_url, is_loopback
+from filmcan.store.object_store.records import Entry, Head, Tuning
 
 if TYPE_CHECKING:
     from obstore import Attributes, GetOptions, GetResult, ObjectMeta, UpdateVersion
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
 _WRITES = "filmcan-writes"
 """User metadata of an object: the ids of the last writes that led to it, newest first."""
 
-_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _TIMEOUT = timedelta(seconds=60)
 _LEAST_PART_BYTES = 5 << 20
 _MOST_PARTS = 9_000
@@ -44,53 +41,6 @@ _HOME = os.getpid()
 """The process that obstore's threads live in; a fork has none of them, and waits for ever."""
 
 _HINT = "Check the endpoint, the network and the credentials (environment variables of the cloud)."
-
-
-@dataclass(frozen=True, slots=True)
-class Tuning:
-    """How requests are made.
-
-    Attributes:
-        part_bytes: Longer transfers are split into parts of this size.
-        parallel: Parts on their way at the same time; with `part_bytes` it bounds the memory.
-        tries: How often a request is repeated before the store counts as unavailable.
-        first_pause_sec: Pause before the first repetition; it doubles, with jitter.
-        longest_pause_sec: It never gets longer.
-        lease_sec: A lease that has not changed for so long is taken from its holder.
-    """
-
-    part_bytes: int = 8 << 20
-    parallel: int = 4
-    tries: int = 8
-    first_pause_sec: float = 0.1
-    longest_pause_sec: float = 5.0
-    lease_sec: float = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What a bucket says of one object.
-
-    Attributes:
-        size: Its bytes.
-        tag: Names these very bytes; a conditional write states it.
-        version: Names them where the bucket keeps versions; else empty.
-        writes: Ids of the last writes that led to it, newest first.
-    """
-
-    size: int
-    tag: str
-    version: str
-    writes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One object in a listing; `modified` is its time by the bucket's clock, in seconds."""
-
-    path: str
-    size: int
-    modified: float
 
 
 class ConditionFailedError(StoreUnavailableError):
@@ -109,7 +59,7 @@ class Client:
         Raises:
             StoreUnavailableError: The URL or an option is wrong.
         """
-        self.url = _check_url(url)
+        self.url = check_url(url)
         self.tuning = tuning
         self._repeating = self._connect(tuning.tries - 1)
         self._once = self._connect(0)
@@ -290,7 +240,7 @@ class Client:
 
     def _connect(self, retries: int) -> ObjectStore:
         client: ClientConfig = {"timeout": _TIMEOUT}
-        if _is_loopback(os.environ):
+        if is_loopback(os.environ):
             client["allow_http"] = True
         retry: RetryConfig = {
             "max_retries": retries,
@@ -381,33 +331,6 @@ _repeat = tenacity.Retrying(
     retry=tenacity.retry_if_exception(_was_cut),
     reraise=True,
 )
-
-
-def _check_url(url: str) -> str:
-    """Return a URL of bucket and prefix, and of nothing besides."""
-    parts = urlsplit(url)
-    if not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
-        raise StoreUnavailableError(
-            "a store's URL names a bucket and a prefix, and nothing besides",
-            code="bad_url",
-            where=f"{parts.scheme}://",  # what else stands there may be a secret
-            hint="Write s3://BUCKET/PREFIX; credentials and options go into the environment.",
-        )
-    prefix = parts.path.strip("/")
-    split_path(prefix)
-    return f"{parts.scheme}://{parts.netloc}/{prefix}".rstrip("/")
-
-
-def _is_loopback(environment: Mapping[str, str]) -> bool:
-    """Tell whether the endpoint is plain HTTP to this very machine, which nobody can listen to."""
-    endpoint = next((environment[name] for name in _ENDPOINTS if environment.get(name)), "")
-    parts = urlsplit(endpoint)
-    if parts.scheme != "http" or not parts.hostname:
-        return False
-    try:
-        return ipaddress.ip_address(parts.hostname).is_loopback
-    except ValueError:
-        return parts.hostname == "localhost"
 
 
 def _build_attributes(writes: tuple[str, ...]) -> Attributes:

@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from filmcan.errors import ConflictError, NotFoundError, StoreUnavailableError
 from filmcan.store.base import FORMAT_MARKER, FORMAT_TEXT, check_format
-from filmcan.store.object_store.client import Client, ConditionFailedError, Head
+from filmcan.store.object_store.client import Client, ConditionFailedError
+from filmcan.store.object_store.records import Head
 from filmcan.store.object_store.swap import Version, build_retrying, build_write_id, swap
 
 MARKER_LIMIT = 4096

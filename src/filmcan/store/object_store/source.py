@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from filmcan.store.object_store.client import Client, Head
+from filmcan.store.object_store.client import Client
+from filmcan.store.object_store.records import Head
 
 NEAR_BYTES = 64 << 10
 """Taken along with any short read: a request costs as much time as some hundred KiB."""

@@ -15,7 +15,8 @@ from typing import Self
 import tenacity
 
 from filmcan.errors import ConflictError, StoreUnavailableError
-from filmcan.store.object_store.client import Client, Head, Tuning
+from filmcan.store.object_store.client import Client
+from filmcan.store.object_store.records import Head, Tuning
 
 REMEMBERED_WRITES = 64
 """Ids kept in the metadata, whose space is 2 KB: so many writes may overtake a lost reply."""
