@@ -376,6 +376,8 @@ def test_names_are_kept_as_they_are(backend: ObjectStoreBackend) -> None:
     assert list(backend.list_folder("odd").files) == sorted(names)
     for name in names:
         assert backend.read(f"odd/{name}", limit=100) == name.encode()
+    with pytest.raises(InvalidContentError):
+        backend.read("odd/a\nb", limit=100)
 
 
 def test_an_object_that_stands_for_an_empty_folder_is_no_file(
@@ -423,6 +425,49 @@ def test_a_removal_whose_reply_was_lost_is_made_again(
     backend.remove("a/file")
     assert strike.has_struck
     assert backend.list_folder("a").files == {}
+
+
+def test_a_removal_that_the_server_puts_off_is_made_again(
+    backend: ObjectStoreBackend, faulty_proxy: FaultyProxy
+) -> None:
+    """S3 answers 200 for the whole and names the object that it did not remove."""
+    publish(backend, "a/file", b"x")
+    key = find_key(backend, "a/file").partition("/")[2]
+    error = "<Error><Key>{}</Key><Code>{}</Code><Message>-</Message></Error>"
+    body = f"<DeleteResult>{error}</DeleteResult>"
+    slow, denied = (
+        Fault("answer", 200, body.format(key, code).encode())
+        for code in ("SlowDown", "AccessDenied")
+    )
+    faulty_proxy.plan = lambda request: denied if request.query == "delete" else None
+    with pytest.raises(StoreUnavailableError, match="AccessDenied"):
+        backend.remove("a/file")
+    faulty_proxy.plan = strike = Once(slow, lambda request: request.query == "delete", times=2)
+    backend.remove("a/file")
+    assert strike.has_struck
+    assert backend.list_folder("a").files == {}
+
+
+@pytest.mark.parametrize("size", [10, 40, 60])
+def test_p2_a_reply_that_was_cut_is_never_completed_from_another_object(
+    backend: ObjectStoreBackend, faulty_proxy: FaultyProxy, size: int
+) -> None:
+    """The client library asks for the rest of the reply, after others have replaced the object."""
+    other = reopen(backend)
+    version = other.swap("r/manifest.json", b"1" * 40, expected=None)
+    reads: list[Request] = []
+
+    def cut_and_replace(request: Request) -> Fault | None:
+        if request.method != "GET":
+            return None
+        reads.append(request)
+        if len(reads) == 2:
+            other.swap("r/manifest.json", b"2" * size, expected=version)
+        return Fault("cut_body") if len(reads) == 1 else None
+
+    faulty_proxy.plan = cut_and_replace
+    assert backend.read("r/manifest.json", limit=100) == b"2" * size
+    assert reads[1].headers["range"] == "bytes=20-39"
 
 
 # --- opening -------------------------------------------------------------------------------------

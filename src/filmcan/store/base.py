@@ -65,7 +65,8 @@ class StagedFile(Protocol):
     def publish(self, path: str) -> None:
         """Make the file readable under `path`, durably; when it returns, a power cut loses nothing.
 
-        Publishing a path again replaces the file whole; readers that hold the old one keep it.
+        Publishing a path again replaces the file whole; readers that hold the old one keep it, or
+        where a store cannot keep it get an error: never other bytes.
 
         Raises:
             StoreUnavailableError: The store refused. Nothing is visible under `path`, or the file

@@ -40,10 +40,12 @@ class Fault:
             `status` and forwards nothing. `answer_after` forwards and replies `status` all the
             same. `strip` forwards without conditions.
         status: For the two that answer.
+        body: What they answer; an error of S3 for that status when empty.
     """
 
     kind: FaultKind
     status: int = 0
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +196,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._cut()
             return
         if fault is not None and kind == "answer":
-            self._reply(_build_answer(fault.status))
+            self._reply(_build_answer(fault))
             return
         if kind == "delay":
             time.sleep(_DELAY_SEC)
@@ -204,7 +206,7 @@ class _Handler(BaseHTTPRequestHandler):
         if kind == "cut_after":
             self._cut()
         elif fault is not None and kind == "answer_after":
-            self._reply(_build_answer(fault.status))
+            self._reply(_build_answer(fault))
         else:
             self._reply(answer, is_cut=kind == "cut_body")
 
@@ -259,12 +261,13 @@ class _Handler(BaseHTTPRequestHandler):
         """Stay quiet: the test looks at `requests`."""
 
 
-def _build_answer(status: int) -> _Answer:
+def _build_answer(fault: Fault) -> _Answer:
     names = {
         409: "ConditionalRequestConflict",
         412: "PreconditionFailed",
         503: "SlowDown",
     }
-    name = names.get(status, "InternalError")
-    body = f'<?xml version="1.0"?><Error><Code>{name}</Code><Message>made</Message></Error>'
-    return _Answer(status, [("Content-Type", "application/xml")], body.encode())
+    name = names.get(fault.status, "InternalError")
+    text = f'<?xml version="1.0"?><Error><Code>{name}</Code><Message>made</Message></Error>'
+    body = fault.body or text.encode()
+    return _Answer(fault.status, [("Content-Type", "application/xml")], body)

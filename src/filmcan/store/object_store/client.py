@@ -321,14 +321,21 @@ class Client:
         )
 
 
-def _was_cut(error: BaseException) -> bool:
-    """Tell whether a reply was cut in its middle, which obstore does not always ask for again."""
-    return isinstance(error, exceptions.GenericError) and "body error" in str(error)
+_PASSES = re.compile(
+    r"body error|after \d+ retries.* 416 |\(code: (?:SlowDown|InternalError|ServiceUnavailable)\)"
+)
+"""What obstore does not ask for again: a reply that was cut; the rest of one that was replaced by a
+shorter object meanwhile; an object that was not removed together with others."""
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, exceptions.GenericError) and bool(_PASSES.search(str(error)))
 
 
 _repeat = tenacity.Retrying(
-    stop=tenacity.stop_after_attempt(5),
-    retry=tenacity.retry_if_exception(_was_cut),
+    stop=tenacity.stop_after_attempt(8),
+    wait=tenacity.wait_random_exponential(0.02, 2.0),
+    retry=tenacity.retry_if_exception(_may_pass),
     reraise=True,
 )
 

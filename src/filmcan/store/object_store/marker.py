@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
+from functools import partial
 
 from filmcan.errors import ConflictError, NotFoundError, StoreUnavailableError
 from filmcan.store.base import FORMAT_MARKER, FORMAT_TEXT, check_format
 from filmcan.store.object_store.client import Client, ConditionFailedError
 from filmcan.store.object_store.records import Head
-from filmcan.store.object_store.swap import Version, build_retrying, build_write_id, swap
+from filmcan.store.object_store.swap import TryAgainError, Version, build_write_id, repeat, swap
 
 MARKER_LIMIT = 4096
 _NO_TAG = '"0"'
@@ -35,12 +36,8 @@ def write_marker(client: Client) -> None:
         head = _find_marker(client)
         if head is None or not head.writes:
             raise _refuse(client, "does not keep the metadata of objects", "no_metadata")
-    test = build_retrying(client.tuning, _UnansweredError)
     for impossible in (None, replace(head, tag=_NO_TAG, version="")):
-        try:
-            test(_try_impossible, client, impossible)
-        except _UnansweredError as error:
-            raise error.cause from error
+        repeat(client.tuning, partial(_try_impossible, client, impossible))
 
 
 def _find_marker(client: Client) -> Head | None:
@@ -52,21 +49,13 @@ def _find_marker(client: Client) -> Head | None:
     return head
 
 
-class _UnansweredError(Exception):
-    """The server did not say whether it heeds the condition; `cause` is what it said."""
-
-    def __init__(self, cause: StoreUnavailableError) -> None:
-        super().__init__(str(cause))
-        self.cause = cause
-
-
 def _try_impossible(client: Client, impossible: Head | None) -> None:
     try:
         client.put_if(FORMAT_MARKER, FORMAT_TEXT, impossible, (build_write_id(),))
     except ConditionFailedError:
         return
     except StoreUnavailableError as error:
-        raise _UnansweredError(error) from error
+        raise TryAgainError(error) from error
     raise _refuse(client, "ignores the conditions of conditional writes", "no_conditions")
 
 

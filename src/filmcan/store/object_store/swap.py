@@ -9,14 +9,17 @@ has meanwhile built on it.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeVar
 
 import tenacity
 
 from filmcan.errors import ConflictError, StoreUnavailableError
 from filmcan.store.object_store.client import Client
 from filmcan.store.object_store.records import Head, Tuning
+
+_T = TypeVar("_T")
 
 REMEMBERED_WRITES = 64
 """Ids kept in the metadata, whose space is 2 KB: so many writes may overtake a lost reply."""
@@ -58,28 +61,34 @@ def swap(client: Client, path: str, data: bytes, expected: Version | None) -> Ve
     former = expected.head if expected is not None else None
     writes = (build_write_id(), *(former.writes if former is not None else ()))
     attempt = _Attempt(client, path, data, former, writes[:REMEMBERED_WRITES])
-    try:
-        return Version(build_retrying(client.tuning, _UnchangedError)(attempt.run))
-    except _UnchangedError as error:
-        raise error.cause from error
+    return Version(repeat(client.tuning, attempt.run))
 
 
-def build_retrying(tuning: Tuning, kind: type[Exception]) -> tenacity.Retrying:
-    """Return what calls a function until it ends otherwise than in one kind of error."""
-    return tenacity.Retrying(
-        stop=tenacity.stop_after_attempt(tuning.tries),
-        wait=tenacity.wait_random_exponential(tuning.first_pause_sec, tuning.longest_pause_sec),
-        retry=tenacity.retry_if_exception_type(kind),
-        reraise=True,
-    )
-
-
-class _UnchangedError(Exception):
-    """Nothing happened, as looking has shown: try again. `cause` is what the bucket said."""
+class TryAgainError(Exception):
+    """Nothing happened, or nothing is known yet. `cause` is what the bucket said."""
 
     def __init__(self, cause: StoreUnavailableError) -> None:
+        """Keep it for the last try."""
         super().__init__(str(cause))
         self.cause = cause
+
+
+def repeat(tuning: Tuning, work: Callable[[], _T]) -> _T:
+    """Call a function until it does not say `TryAgainError`, with growing pauses.
+
+    Raises:
+        StoreUnavailableError: The cause of the last one.
+    """
+    retrying = tenacity.Retrying(
+        stop=tenacity.stop_after_attempt(tuning.tries),
+        wait=tenacity.wait_random_exponential(tuning.first_pause_sec, tuning.longest_pause_sec),
+        retry=tenacity.retry_if_exception_type(TryAgainError),
+        reraise=True,
+    )
+    try:
+        return retrying(work)
+    except TryAgainError as error:
+        raise error.cause from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +115,7 @@ class _Attempt:
                 return found
             return Head(len(self.data), _BUILT_ON, "", self.writes)
         if self._is_unchanged(found):
-            raise _UnchangedError(error)
+            raise TryAgainError(error)
         raise ConflictError(
             "the file changed since it was read" if self.former else "it exists already",
             where=self.path,
