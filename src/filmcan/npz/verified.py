@@ -31,6 +31,9 @@ from filmcan.npz.zip_format import ALIGNMENT
 PIECE_BYTES = 4 << 20
 """So much is read, then hashed while the next is read: the cache still holds it."""
 
+_PASSING_BYTES = 256 << 10
+"""What a core's cache holds beside the rest."""
+
 _ALONE_UP_TO_BYTES = 2 * PIECE_BYTES
 """Up to this size a thread costs more than it saves."""
 
@@ -99,6 +102,23 @@ def read_hashed(source: ByteSource) -> tuple[memoryview, str]:
         for done in hashing:
             done.result()
     return data, digest.hexdigest()
+
+
+def hash_source(source: ByteSource) -> str:
+    """Return the sha256 of a source, in lower-case hex, without keeping its bytes.
+
+    Raises:
+        InvalidArtifactError: The source ends before its size.
+        StoreUnavailableError: It cannot be read.
+    """
+    digest = hashlib.sha256()
+    step = choose_step(source, _PASSING_BYTES)
+    buffer = memoryview(bytearray(min(step, source.size)))
+    for offset in range(0, source.size, step):
+        chunk = buffer[: source.size - offset]
+        read_into(source, offset, chunk)
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _map_hashed(source: ByteSource) -> tuple[memoryview, str]:

@@ -34,7 +34,7 @@ from filmcan.contract.run_rules import (
 from filmcan.errors import FilmcanError, InvalidContentError, NotFoundError
 from filmcan.files import TEMPORARY_PREFIX
 from filmcan.npz.reader import open_npz
-from filmcan.npz.source import bring_near, choose_step
+from filmcan.npz.source import MemorySource, bring_near, choose_step
 from filmcan.npz.sub_artifacts import read_references
 from filmcan.npz.validate import validate_npz, validate_source
 from filmcan.store.base import HOUSEKEEPING
@@ -238,7 +238,8 @@ class _Run:
             )
             issues += report
             issues += validate_agreement(meta or {}, manifest, component)
-            issues += _check_references(source, component)
+            again = source if isinstance(source, MemorySource) else self._backend.open(place)
+            issues += _check_references(again, component)
             name_issue = find_name_issue(artifact, component.name)
             issues += [name_issue] if name_issue is not None else []
         return [replace(issue, where=place) for issue in issues]

@@ -7,7 +7,6 @@ Changes nothing. `store.repair` acts on what is found here; content against sche
 from __future__ import annotations
 
 import functools
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +20,8 @@ from filmcan.errors import InvalidArtifactError, InvalidContentError, NotFoundEr
 from filmcan.files import TEMPORARY_PREFIX
 from filmcan.npz.npy import NpyReader
 from filmcan.npz.reader import NpzReader
-from filmcan.npz.source import FileSource, bring_near, choose_step, read_into
+from filmcan.npz.source import FileSource, bring_near
+from filmcan.npz.verified import hash_source
 from filmcan.store.base import FORMAT_MARKER, FORMAT_TEXT, HOUSEKEEPING
 from filmcan.store.manifests import check_place, read_manifest
 from filmcan.store.quarantine import QUARANTINE
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
 Remedy = Literal["rebuild", "unlist", "quarantine"]
 """`rebuild` the manifest from its artifacts, `unlist` an artifact that is not what the manifest
 says, `quarantine` what must not lie in a store."""
-
-_CHUNK_BYTES = 256 << 10
-"""What a core's cache holds beside the rest."""
 
 _MAX_THREADS = 4
 
@@ -170,18 +167,6 @@ def find_disagreements(
     for key, wanted in expected.items():
         if key in meta and meta[key] != wanted:
             yield f"{key}: meta says {meta[key]!r:.120}, the manifest {wanted!r:.120}"
-
-
-def hash_source(source: ByteSource) -> str:
-    """Return the sha256 of a source, in lower-case hex."""
-    digest = hashlib.sha256()
-    step = choose_step(source, _CHUNK_BYTES)
-    buffer = memoryview(bytearray(min(step, source.size)))
-    for offset in range(0, source.size, step):
-        chunk = buffer[: source.size - offset]
-        read_into(source, offset, chunk)
-        digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _inspect_housekeeping(backend: Backend, inspection: Inspection) -> None:

@@ -20,7 +20,7 @@ from filmcan.errors import InvalidContentError, NotFoundError
 from filmcan.npz.reader import open_npz
 from filmcan.npz.sub_artifacts import read_references
 from filmcan.npz.validate import validate_source
-from filmcan.store.inspect import hash_source
+from filmcan.npz.verified import hash_source
 
 if TYPE_CHECKING:
     from filmcan.contract.manifest import Status
