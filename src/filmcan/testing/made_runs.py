@@ -11,6 +11,7 @@ from filmcan.contract.manifest import (
     ComponentRecord,
     Manifest,
     RunRecord,
+    Status,
 )
 from filmcan.testing.artifacts import DIGEST, build_run_record
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from filmcan.store.base import Backend
 
 COMPONENTS = ("core_clip", "loudness_extractor", "text_processor")
-_OUTCOMES = ("ok", "empty", "error")
+_OUTCOMES: tuple[Status, ...] = ("ok", "empty", "error")
 
 
 def build_made_run(number: int) -> Manifest:
