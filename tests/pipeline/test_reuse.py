@@ -15,7 +15,7 @@ from filmcan.errors import BadMediaError
 from filmcan.media.decode import MediaPass
 from filmcan.operations.explain import explain_run
 from filmcan.operations.process import Order, plan_settings, process_order, process_video
-from filmcan.operations.status import survey_store
+from filmcan.operations.stale import find_stale_results
 from filmcan.operations.validation import validate_target
 from filmcan.pipeline import digest_cache
 from filmcan.store.run import Run
@@ -265,19 +265,17 @@ def test_c11_a_source_that_was_never_decoded_is_still_tried(tmp_path: Path) -> N
 
 def test_what_is_stale_is_said_part_by_part(clip: Path, tmp_path: Path) -> None:
     first = run(clip, tmp_path)
-    fresh = survey_store(str(tmp_path), plan_settings(None, None, TWO))
-    assert (fresh.stale, fresh.videos, fresh.runs, fresh.missing) == ((), 1, 1, {})
+    fresh = find_stale_results(str(tmp_path), plan_settings(None, None, TWO))
+    assert (fresh.results, fresh.videos, fresh.missing) == ((), 1, {})
     settings = ["sampling.rate_hz=4", "components.loudness_extractor.silence_threshold_dbfs=-50"]
-    found = survey_store(str(tmp_path), plan_settings(None, settings, None))
-    told = {item.component: [part.part for part in item.differences] for item in found.stale}
+    found = find_stale_results(str(tmp_path), plan_settings(None, settings, None))
+    told = {item.component: [part.part for part in item.differences] for item in found.results}
     assert told == {
         "loudness_extractor": ["parameters.silence_threshold_dbfs"],
         "core_optical_flow": ["sampling.rate_hz"],
     }
-    assert {item.run_id for item in found.stale} == {first.run_id}
+    assert {item.run_id for item in found.results} == {first.run_id}
     assert found.missing["core_clip"] == 1
-    counts = {(item.component, item.status): item.videos for item in found.counts}
-    assert counts == {(name, "ok"): 1 for name in TWO}
 
 
 def test_a_source_is_hashed_once_and_again_when_it_changed(

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from filmcan.cli.options import DEFAULT_STORE, JsonOption, StoreArgument
+from filmcan.cli.options import (
+    DEFAULT_STORE,
+    JsonOption,
+    ProfileOption,
+    SettingsOption,
+    StoreArgument,
+)
 
 if TYPE_CHECKING:
     from filmcan.operations.indexing import IndexReport
@@ -145,14 +151,24 @@ def status(
     every_run: Annotated[
         bool, typer.Option("--every-run", help="Count all runs, not each video's latest alone.")
     ] = False,
+    stale: Annotated[
+        bool, typer.Option("--stale", help="Also list what the present profile would make anew.")
+    ] = False,
+    profile: ProfileOption = None,
+    settings: SettingsOption = None,
     index: IndexOption = None,
     json: JsonOption = False,
 ) -> None:
     """Count how runs and components ended: each video's latest finished run, unless told."""
+    from dataclasses import asdict
+
     from filmcan.cli.progress import StoreProgress
     from filmcan.cli.query_reports import build_counts_json, print_counts
+    from filmcan.cli.reuse_reports import print_stale
     from filmcan.cli.screen import print_json
+    from filmcan.operations.process import plan_settings
     from filmcan.operations.querying import RunFilter, count_outcomes
+    from filmcan.operations.stale import find_stale_results
 
     wanted = RunFilter(
         platform_id=platform_id,
@@ -162,10 +178,15 @@ def status(
     )
     with StoreProgress("index") as progress:
         counts = count_outcomes(store, wanted, index=index, on_progress=progress.on_step)
+    plan = plan_settings(profile, settings, None) if stale else None
+    found = None if plan is None else find_stale_results(store, plan)
     if json:
-        print_json(build_counts_json(store, counts, latest_only=not every_run))
-    else:
-        print_counts(store, counts)
+        shape = build_counts_json(store, counts, latest_only=not every_run)
+        print_json(shape if found is None else {**shape, "stale": asdict(found)})
+        return
+    print_counts(store, counts)
+    if found is not None:
+        print_stale(found)
 
 
 @index_app.command(name="rebuild")

@@ -1,4 +1,4 @@
-"""`filmcan status` and `filmcan explain`: what is there, what is stale, and why."""
+"""`filmcan explain` and `filmcan du`: why a result is what it is, and what it takes."""
 
 from __future__ import annotations
 
@@ -19,35 +19,8 @@ from filmcan.cli.options import (
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    app.command(name="status")(status)
     app.command(name="explain")(explain)
     app.command(name="du")(du)
-
-
-def status(
-    store: StoreArgument = DEFAULT_STORE,
-    *,
-    stale: Annotated[
-        bool, typer.Option("--stale", help="List what the present profile would make anew.")
-    ] = False,
-    profile: ProfileOption = None,
-    settings: SettingsOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Count how the latest run of each video ended, by component, status and reason."""
-    from dataclasses import asdict
-
-    from filmcan.cli.reuse_reports import print_status
-    from filmcan.cli.screen import print_json
-    from filmcan.operations.process import plan_settings
-    from filmcan.operations.status import survey_store
-
-    plan = plan_settings(profile, settings, None) if stale else None
-    found = survey_store(store, plan)
-    if json:
-        print_json({"store": store, **asdict(found)})
-    else:
-        print_status(store, found, with_stale=stale)
 
 
 def du(

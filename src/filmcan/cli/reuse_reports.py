@@ -1,4 +1,4 @@
-"""How `status` and `explain` look as text."""
+"""How `explain`, `du` and what is stale look as text."""
 
 from __future__ import annotations
 
@@ -12,49 +12,21 @@ if TYPE_CHECKING:
 
     from filmcan.operations.disk_use import DiskUse
     from filmcan.operations.explain import ComponentStory, Difference, Explanation
-    from filmcan.operations.status import StoreStatus
+    from filmcan.operations.stale import StaleReport
 
 _MEGABYTE = 1_000_000
 _SHOWN_CHARS = 40
 
 
-def print_status(store: str, status: StoreStatus, *, with_stale: bool) -> None:
-    """Print the counts of a store, then what is stale."""
-    if not status.runs:
-        print_text(f"No runs in {store}.")
-        return
-    print_table(
-        {
-            "component": "left",
-            "status": "left",
-            "reason": "left",
-            "videos": "right",
-            "MB": "right",
-        },
-        [
-            (
-                item.component,
-                item.status,
-                item.reason,
-                str(item.videos),
-                f"{item.size_bytes / _MEGABYTE:.1f}" if item.size_bytes else "",
-            )
-            for item in status.counts
-        ],
-    )
+def print_stale(report: StaleReport) -> None:
+    """Print what the present profile would make anew, a line for each result."""
     print_text("")
-    print_text(
-        f"{status.videos} videos, {status.runs} runs, {status.unfinished} unfinished, "
-        f"{status.size_bytes / _MEGABYTE:.1f} MB in all runs."
-    )
-    if not with_stale:
-        return
-    for result in status.stale:
+    for result in report.results:
         place = f"{result.platform_id}/{result.video_id}"
         print_text(f"stale: {place} {result.component}: {_tell(result.differences)}")
-    for name, count in status.missing.items():
+    for name, count in report.missing.items():
         print_text(f"missing: {name} in {count} videos")
-    print_text(f"{len(status.stale)} stale results.")
+    print_text(f"{len(report.results)} stale results in {report.videos} videos.")
 
 
 def print_disk_use(use: DiskUse, top: int) -> None:

@@ -28,7 +28,10 @@ from filmcan.components.text.text_processor.attempts import (
     open_embedder,
 )
 from filmcan.components.text.text_processor.comments import COMMENT_NAMES, measure_comments
-from filmcan.components.text.text_processor.embedder import find_missing_embedder
+from filmcan.components.text.text_processor.embedder import (
+    find_missing_embedder,
+    plan_embedder,
+)
 from filmcan.components.text.text_processor.embeddings import (
     COSINE_NAMES,
     EmbeddingRules,
@@ -36,7 +39,7 @@ from filmcan.components.text.text_processor.embeddings import (
 )
 from filmcan.components.text.text_processor.language import get_detector_version
 from filmcan.components.text.text_processor.measures import BASIC_NAMES, FULL_NAMES, measure_text
-from filmcan.components.text.text_processor.ocr import find_missing_ocr
+from filmcan.components.text.text_processor.ocr import find_missing_ocr, plan_reader
 from filmcan.components.text.text_processor.overlap import (
     OVERLAP_NAMES,
     find_stems,
@@ -51,7 +54,11 @@ from filmcan.components.text.text_processor.sources import (
     has_text,
     read_sources,
 )
-from filmcan.components.text.text_processor.speech import REQUEST, find_missing_speech
+from filmcan.components.text.text_processor.speech import (
+    REQUEST,
+    find_missing_speech,
+    plan_speech,
+)
 from filmcan.components.text.text_processor.tags import TAG_NAMES, measure_tags
 from filmcan.components.text.text_processor.tokens import build_tokens, clean_text
 from filmcan.components.text.text_processor.transcript import (
@@ -63,8 +70,10 @@ from filmcan.media.document import TextSources
 from filmcan.media.frames import FrameRequest, FrameView
 
 if TYPE_CHECKING:
+    from filmcan.contract.model_used import ModelUsed
     from filmcan.contract.schema import Kind
     from filmcan.media.sound import SoundRequest
+    from filmcan.models.execution import Execution
 
 RULES_VERSION = "1"
 """Changes with any rule of counting; stands in the payload."""
@@ -151,6 +160,17 @@ class TextProcessor(Component):
     def _can_hear(self) -> bool:
         """Whether speech is recognised; one answer for the whole run."""
         return self._speech.enabled and find_missing_speech(self._speech.model) is None
+
+    def plan_models(self, execution: Execution) -> tuple[ModelUsed, ...]:
+        """Name the networks of what is switched on and can run."""
+        planned: tuple[ModelUsed, ...] = ()
+        if self._ocr.enabled and find_missing_ocr() is None:
+            planned += plan_reader()
+        if self._speech.enabled and find_missing_speech(self._speech.model) is None:
+            planned += plan_speech(self._speech.model)
+        if self._embedding.enabled and find_missing_embedder(self._embedding.model) is None:
+            planned += (plan_embedder(self._embedding.model, execution),)
+        return planned
 
     def frame_request(self) -> FrameRequest | None:
         """Ask for pictures where text is looked for in them, and can be."""

@@ -19,6 +19,7 @@ from filmcan.components.network_form import (
     find_missing_part,
     get_tensor,
     open_network,
+    plan_networks,
 )
 from filmcan.components.text.text_processor.bert_graph import (
     IDS,
@@ -31,11 +32,13 @@ from filmcan.components.text.text_processor.tokenizer import Encoded, TextTokeni
 from filmcan.components.unit_vectors import scale_to_unit
 from filmcan.errors import AssetError, BadProfileError
 from filmcan.models.catalog import load_catalog
-from filmcan.models.onnx_network import NETWORKS
+from filmcan.models.onnx_network import NETWORKS, plan_network
+from filmcan.models.weights import get_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from filmcan.contract.model_used import ModelUsed
     from filmcan.models.execution import Execution
     from filmcan.models.onnx_network import OnnxNetwork
     from filmcan.models.weights import Weights
@@ -64,6 +67,19 @@ def find_missing_embedder(model: str) -> str | None:
         return find_missing_part(model, (GRAPH_FILE, TOKENIZER_FILE), "tokenizers", extra="text")
     files = (TENSORS_FILE, CONFIG_FILE, TOKENIZER_FILE)
     return find_missing_part(model, files, "onnx", "tokenizers", extra="text")
+
+
+def plan_embedder(model: str, execution: Execution) -> ModelUsed:
+    """Return the row of `models_used` that opening an embedder would give.
+
+    Raises:
+        NotFoundError: A file is not in the cache.
+        AssetError: A file is no network.
+    """
+    weights = get_weights(model)
+    if GRAPH_FILE in weights.files:
+        return plan_networks(model, (GRAPH_FILE,), execution)[0]
+    return plan_network(weights, TENSORS_FILE, execution)
 
 
 class Embedder:

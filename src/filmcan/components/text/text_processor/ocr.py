@@ -64,6 +64,25 @@ def find_missing_ocr() -> str | None:
     return None if _find_ocr_weights() is not None else find_missing_weights(MODEL)
 
 
+def plan_reader() -> tuple[ModelUsed, ...]:
+    """Return the rows of `models_used` that `open_reader` would give; none without weights."""
+    weights = _find_ocr_weights()
+    return () if weights is None else _describe(weights)
+
+
+def _describe(weights: Weights) -> tuple[ModelUsed, ...]:
+    return tuple(
+        weights.describe(
+            file,
+            runtime=f"onnxruntime {importlib.metadata.version('onnxruntime')}",
+            engine=f"{_PACKAGE} {importlib.metadata.version(_PACKAGE)}",
+            precision="float32",
+            device="cpu",
+        )
+        for file in (DETECTION, ORIENTATION, RECOGNITION)
+    )
+
+
 class TextReader:
     """The open networks: text detection, orientation, recognition.
 
@@ -87,16 +106,7 @@ class TextReader:
         }
         self._engine: Any = RapidOCR(params=parameters)  # returns one of four types
         self._lock = threading.Lock()
-        self.used: tuple[ModelUsed, ...] = tuple(
-            weights.describe(
-                file,
-                runtime=f"onnxruntime {importlib.metadata.version('onnxruntime')}",
-                engine=f"{_PACKAGE} {importlib.metadata.version(_PACKAGE)}",
-                precision="float32",
-                device="cpu",
-            )
-            for file in files
-        )
+        self.used = _describe(weights)
 
     def read(self, picture: np.ndarray) -> Sequence[Line]:
         """Return the lines of a picture, from top to bottom.

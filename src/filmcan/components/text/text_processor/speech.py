@@ -83,6 +83,15 @@ def find_missing_speech(model: str) -> str | None:
     return find_missing_part(model, FILES, _PACKAGE, extra="asr")
 
 
+def plan_speech(model: str) -> tuple[ModelUsed, ...]:
+    """Return the rows of `models_used` that recognising speech would give.
+
+    Raises:
+        NotFoundError: A file is not in the cache.
+    """
+    return _describe(get_weights(model))
+
+
 def recognise_speech(sound: SoundStream, model: str, execution: Execution) -> Heard:
     """Return what is said in a sound.
 
