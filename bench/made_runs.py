@@ -18,6 +18,7 @@ from filmcan.pipeline.profile import resolve_profile
 from filmcan.store.base import FORMAT_MARKER, FORMAT_TEXT
 
 RUNS_PER_VIDEO = 2
+TEMPLATES = 600
 ERROR_EVERY, EMPTY_EVERY = 50, 10
 
 _WITHOUT_NETWORK = ("loudness_extractor", "tempo_extractor", "text_processor", "core_optical_flow")
@@ -39,7 +40,7 @@ def build_manifest(number: int) -> Manifest:
     video, turn = divmod(number, RUNS_PER_VIDEO)
     day = f"2026-{number % 12 + 1:02d}-{number % 28 + 1:02d}"
     moment = f"{day}T{number % 24:02d}:{number % 60:02d}:00.000Z"
-    digest = hashlib.sha256(str(number).encode()).hexdigest()
+    digest = _digest(number)
     components = tuple(
         _build_component(number + place, digest, moment, facts)
         for place, facts in enumerate(_COMPONENTS)
@@ -86,12 +87,19 @@ def write_runs(folder: Path, count: int) -> None:
 
 
 def build_files(count: int) -> Iterator[tuple[str, bytes]]:
-    """Yield the path and the bytes of each manifest."""
+    """Yield the path and the bytes of each manifest; beyond the first ones, only ids differ."""
+    templates = [build_manifest(number) for number in range(min(count, TEMPLATES))]
+    texts = [template.to_bytes() for template in templates]
     for number in range(count):
-        manifest = build_manifest(number)
-        run = manifest.run
-        path = f"{run.platform_id}/{run.video_id}/{run.run_id}/{MANIFEST_NAME}"
-        yield path, manifest.to_bytes()
+        run = templates[number % TEMPLATES].run
+        video_id, digest = f"v{number // RUNS_PER_VIDEO:08d}", _digest(number)
+        text = texts[number % TEMPLATES].replace(run.video_id.encode(), video_id.encode())
+        text = text.replace(_digest(number % TEMPLATES).encode(), digest.encode())
+        yield f"{run.platform_id}/{video_id}/{run.run_id}/{MANIFEST_NAME}", text
+
+
+def _digest(number: int) -> str:
+    return hashlib.sha256(f"run {number}".encode()).hexdigest()
 
 
 def _build_component(

@@ -6,6 +6,7 @@
     make bench ARGS=networks      what components cost beside their networks, and memory, alone
     make bench ARGS=fsck          the check of a large store alone; takes 2 GB of disk
     make bench ARGS=text          text embedding beside a bare loop over its network
+    make bench ARGS=index         the index alone
 
 A ratio is how many times faster filmcan is, both sides measured in this process on this machine:
 times drift from day to day, ratios hold. The goals are the figures of docs/design.md.
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from embedding import measure_text
 from fsck import measure_fsck
+from index import measure_index
 from runs import measure_networks, measure_runs
 from storage import measure_storage
 
@@ -31,6 +33,7 @@ def main() -> None:
         "networks": measure_networks,
         "fsck": measure_fsck,
         "text": measure_text,
+        "index": measure_index,
     }
     chosen = sys.argv[1:] or list(groups)
     if unknown := sorted(set(chosen) - set(groups)):

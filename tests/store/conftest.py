@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,6 +32,8 @@ def open_backend(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[st
 
     return open_it
 
+START_TRIES = 6
+
 
 @pytest.fixture(params=["local", "memory"])
 def backend(request: pytest.FixtureRequest, open_backend: Callable[[str], Backend]) -> Backend:
@@ -42,11 +45,16 @@ def backend(request: pytest.FixtureRequest, open_backend: Callable[[str], Backen
 def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the URL of a real PostgreSQL of these tests; skip where none starts."""
     pgserver = pytest.importorskip("pgserver", reason="pgserver has no wheel for this Python")
+    folder = tmp_path_factory.mktemp("postgresql")
     with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
         patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
-        try:
-            server = pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop")
-        except Exception as error:  # noqa: BLE001 - whatever keeps a server from starting here
-            pytest.skip(f"PostgreSQL does not start here: {error}")
+        for left in reversed(range(START_TRIES)):
+            try:
+                server = pgserver.get_server(folder, cleanup_mode="stop")
+                break
+            except (OSError, subprocess.SubprocessError) as error:
+                # It waits ten seconds for a start; on a busy machine that goes on meanwhile.
+                if not left:
+                    pytest.skip(f"PostgreSQL does not start here: {error}")
         stack.callback(server.cleanup)
         yield server.get_uri()

@@ -266,6 +266,9 @@ def test_a_damaged_index_that_cannot_be_removed_is_left_aside(
     index = open_index(local)
     assert list_answer(index) == list_truth(local)
     assert "not yours" in index.fallback
+    told: list[str] = []
+    assert index.find_runs(RunFilter(), ALL, on_progress=lambda _, note: told.append(note)).total
+    assert told
 
 
 # --- staying up to date ------------------------------------------------------------------------
