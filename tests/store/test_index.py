@@ -12,23 +12,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import update
 
 from filmcan.contract.manifest import MANIFEST_NAME, Manifest
 from filmcan.errors import BadProfileError, StoreUnavailableError
 from filmcan.store.base import Backend
 from filmcan.store.deletion import delete_video
 from filmcan.store.index import index as index_module
-from filmcan.store.index import reading, scan, state
+from filmcan.store.index import known, reading, scan, state
 from filmcan.store.index.database import Database, IndexFaultError
 from filmcan.store.index.index import StoreIndex, open_index
 from filmcan.store.index.questions import Outcome, Page, Paging, RunFilter
 from filmcan.store.index.rows import build_rows
+from filmcan.store.index.tables import STATE
 from filmcan.store.local import LocalBackend
 from filmcan.store.marks import CHANGES
 from filmcan.store.memory import MemoryBackend
 from filmcan.store.store import Store
 from filmcan.store.tombstones import TOMBSTONES, build_tombstone_path
-from filmcan.testing.made_runs import COMPONENTS, build_made_run, write_manifest
+from filmcan.testing.made_runs import build_made_run, write_manifest
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -394,10 +396,17 @@ def _change_much(local: LocalBackend, monkeypatch: pytest.MonkeyPatch) -> None:
         pass
 
 
+def _change_much_at_once(local: LocalBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known, "_MOST_SLOTS", 0)
+    with local.exclusive("youtube/v1"):
+        pass
+
+
 @pytest.mark.usefixtures("is_large", "is_settled")
 @pytest.mark.parametrize(
     "doubt",
     [
+        _change_much_at_once,
         _lose_marks,
         _damage_marks,
         _replace_marks,
@@ -551,6 +560,13 @@ def test_p11_an_index_that_cannot_forget_is_removed(local: LocalBackend, file: P
     file.write_bytes(b"local/v2 and no database" * 99)
     delete_video(local, "local", "v2")
     assert not file.exists()
+    assert list_answer(open_index(local)) == list_truth(local)
+
+
+def test_p11_an_index_of_another_layout_forgets_too(local: LocalBackend, file: Path) -> None:
+    DAMAGES["other_layout"](file)
+    delete_video(local, "local", "v2")
+    assert b"local/v2" not in file.read_bytes()
     assert list_answer(open_index(local)) == list_truth(local)
 
 
@@ -757,6 +773,9 @@ def test_many_processes_read_what_one_reads(
     assert told == sorted(told)
     assert told[-1] == 1.0
     assert list_answer(index) == list_truth(local)
+    looks = [reading.Look("youtube/v1/r3", "x"), reading.Look("youtube/v1/none", "x")]
+    seen = reading._read_local_chunk(local.url, False, looks)
+    assert [item.rows is not None for item in seen] == [True, False]
 
 
 def test_the_database_lies_where_it_was_asked_for(
@@ -804,6 +823,7 @@ def test_an_index_is_surveyed_and_dropped(local: LocalBackend, url: str) -> None
     index = open_index(local, url)
     if url.endswith(".sqlite"):
         assert index.survey() is None
+        assert index.find_size_bytes() is None
         index.forget("local/v2", is_whole=True)
     else:
         with pytest.raises(IndexFaultError):
@@ -830,11 +850,18 @@ def test_two_that_synchronise_at_once_lose_nothing(
     first, second = open_index(local, url), open_index(local, url)
     first.rebuild()
     real = Database.write
-    for number, meanwhile in enumerate((second.sync, second.rebuild, second.drop)):
+
+    def spoil() -> None:
+        with second._database.write() as connection:
+            connection.execute(update(STATE).values(layout=0))
+
+    for number, meanwhile in enumerate((second.sync, second.rebuild, second.drop, spoil)):
         write_manifest(local, build_made_run(RUNS + number))
         _let_another_be_faster(monkeypatch, meanwhile)
         assert list_answer(first) == list_truth(local)
         assert Database.write is real
+    _let_another_be_faster(monkeypatch, second.rebuild)
+    assert first.sync().read == 0  # has nothing to note
 
 
 def _let_another_be_faster(
@@ -853,19 +880,29 @@ def _let_another_be_faster(
     monkeypatch.setattr(Database, "write", write)
 
 
+@pytest.mark.parametrize(
+    ("name", "part"), [("stat", "/local"), ("scandir", "/local"), ("stat", "/manifest.json")]
+)
 def test_a_store_that_cannot_be_looked_at_is_an_error(
-    local: LocalBackend, file: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, part: str, local: LocalBackend, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("stat", "scandir"):
-        real = getattr(os, name)
+    real = getattr(os, name)
 
-        def refuse(path: object, *arguments: object, **options: object) -> object:
-            if str(path).startswith(f"{local.url}/") and "_filmcan" not in str(path):
-                raise PermissionError(13, "not yours")
-            return real(path, *arguments, **options)  # noqa: B023 - called within the loop
+    def refuse(path: object, *arguments: object, **options: object) -> object:
+        if str(path).startswith(local.url) and str(path).endswith(part):
+            raise PermissionError(13, "not yours")
+        return real(path, *arguments, **options)
 
-        with monkeypatch.context() as patch:
-            patch.setattr(os, name, refuse)
-            with pytest.raises(StoreUnavailableError, match="not yours"):
-                open_index(local).sync()
-    assert COMPONENTS
+    monkeypatch.setattr(os, name, refuse)
+    with pytest.raises(StoreUnavailableError, match="not yours"):
+        open_index(local).sync()
+
+
+def test_a_folder_that_vanishes_while_it_is_listed_is_empty(
+    local: LocalBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scanner = scan.LocalScanner(local.url)
+    assert scanner.list_folders("nobody").names == {}
+    monkeypatch.setattr(scanner, "_is_folder", lambda _: True)
+    assert scanner.list_folders("nobody").names == {}
+    assert scan.LocalScanner(f"{local.url}/nowhere").read_marks() is None

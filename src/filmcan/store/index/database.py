@@ -169,7 +169,7 @@ class Database:
         connection: Connection,
         table: Table,
         columns: Sequence[str],
-        rows: Iterable[Sequence[object]],
+        rows: Iterable[tuple[object, ...]],
     ) -> None:
         """Insert many rows by the fastest way that the database has."""
         names = ", ".join(columns)
@@ -181,7 +181,7 @@ class Database:
                     copy.write_row(row)
             return
         holes = ", ".join("?" * len(columns))
-        values = [tuple(row) for row in rows]
+        values = list(rows)
         if values:
             connection.exec_driver_sql(
                 f"INSERT INTO {table.name} ({names}) VALUES ({holes})",  # noqa: S608 - our own names

@@ -213,7 +213,9 @@ class StoreIndex:
         on_progress: Progress | None,
     ) -> Page:
         report = self._sync(database, on_progress)
-        for left in reversed(range(_TRIES)):
+        left = _TRIES
+        while True:
+            left -= 1
             with database.read() as connection:
                 total = queries.count_runs(connection, wanted)
                 found = queries.find_page(connection, wanted, paging)
