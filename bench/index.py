@@ -101,12 +101,12 @@ def _best(work: Callable[[], object], repeats: int, clock: Callable[[], float]) 
 def _postgresql(folder: Path) -> Iterator[str | None]:
     """Start a real server where the package is installed."""
     try:
-        import pgserver  # noqa: PLC0415 - may be missing
+        from pgserver.postgres_server import get_server  # noqa: PLC0415 - may be missing
     except ModuleNotFoundError:
         yield None
         return
     with tempfile.TemporaryDirectory(dir=folder) as place:
-        server = pgserver.get_server(place, cleanup_mode="stop")
+        server = get_server(place, cleanup_mode="stop")
         try:
             yield server.get_uri()
         finally:
