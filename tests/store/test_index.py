@@ -772,7 +772,7 @@ def test_many_processes_read_what_one_reads(
     assert (report.runs, report.read) == (RUNS, RUNS)
     assert told == sorted(told)
     assert told[-1] == 1.0
-    assert list_answer(index) == list_truth(local)
+    assert list_answer(open_index(local)) == list_truth(local)
     looks = [reading.Look("youtube/v1/r3", "x"), reading.Look("youtube/v1/none", "x")]
     seen = reading._read_local_chunk(local.url, False, looks)
     assert [item.rows is not None for item in seen] == [True, False]
