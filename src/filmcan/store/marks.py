@@ -17,7 +17,7 @@ import secrets
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING
 
 from filmcan.files import build_temporary_name, locked
 from filmcan.store.base import HOUSEKEEPING
@@ -113,7 +113,7 @@ def _find_advanced(root: Root, slot: int, *, odd: bool) -> bool:
             descriptor = os.open(CHANGES_NAME, _FLAGS, dir_fd=directory)
         except FileNotFoundError:
             return False
-    with _open_raw(descriptor) as file:
+    with os.fdopen(descriptor, "r+b") as file:
         if os.fstat(descriptor).st_size != _ALL.size or not any(file.read(_COUNTER.size)):
             return False
         place = _COUNTER.size * (slot + 1)
@@ -133,14 +133,10 @@ def _write_new(root: Root, slot: int, value: int) -> None:
     flags = _FLAGS | os.O_CREAT | os.O_EXCL
     with root.directory((HOUSEKEEPING,)) as directory:
         try:
-            with _open_raw(os.open(temporary, flags, 0o666, dir_fd=directory)) as file:
+            with os.fdopen(os.open(temporary, flags, 0o666, dir_fd=directory), "r+b") as file:
                 file.write(_ALL.pack(*marks))
             os.replace(temporary, CHANGES_NAME, src_dir_fd=directory, dst_dir_fd=directory)
         except OSError:
             with contextlib.suppress(OSError):
                 os.unlink(temporary, dir_fd=directory)
             raise
-
-
-def _open_raw(descriptor: int) -> BinaryIO:
-    return cast("BinaryIO", os.fdopen(descriptor, "r+b", buffering=0))
