@@ -32,6 +32,7 @@ def open_backend(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[st
 
     return open_it
 
+
 START_TRIES = 6
 
 
