@@ -142,16 +142,20 @@ def test_all_bytes_and_their_digest_come_at_once(
     assert len(list_ranges(faulty_proxy)) == 1 + 6
 
 
-def test_reads_near_the_end_are_as_short_as_those_of_a_file(backend: ObjectStoreBackend) -> None:
+@pytest.mark.parametrize("name", ["file", "file.npy"])
+def test_reads_near_the_end_are_as_short_as_those_of_a_file(
+    backend: ObjectStoreBackend, name: str
+) -> None:
     data = bytes(range(256)) * 1024
-    publish(backend, "a/file", data)
-    source = backend.open("a/file")
-    assert source.name == "file"
+    publish(backend, f"a/{name}", data)
+    source = backend.open(f"a/{name}")
+    assert source.name == name
     for offset, size in (
         (0, 10),
         (len(data) - 5, 10),
         (len(data), 4),
         (len(data) + 7, 4),
+        (len(data) + 7, 2 * PART),
         (0, 2 * len(data)),
         (10, NEAR_BYTES),
         (len(data) - NEAR_BYTES - 10, 20),

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from obstore import Attributes, GetOptions, GetResult, ObjectMeta, UpdateVersion
     from obstore.store import ClientConfig, ObjectStore, RetryConfig
 
-_WRITES = "filmcan-writes"
-"""User metadata of an object: the ids of the last writes that led to it, newest first."""
+_WRITES = "filmcanwrites"
+"""User metadata of an object: ids of the last writes that led to it. Azure wants a plain word."""
 
 _TIMEOUT = timedelta(seconds=60)
 _LEAST_PART_BYTES = 5 << 20

@@ -19,7 +19,8 @@ from filmcan.store.object_store.swap import TryAgainError, Version, build_write_
 
 MARKER_LIMIT = 4096
 _NO_TAG = '"0"'
-"""A tag that no object has: tags of objects are digests."""
+_NO_VERSION = "1"
+"""A tag and a version that no object has: tags are digests, versions are times or long."""
 
 
 def write_marker(client: Client) -> None:
@@ -36,7 +37,7 @@ def write_marker(client: Client) -> None:
         head = _find_marker(client)
         if head is None or not head.writes:
             raise _refuse(client, "does not keep the metadata of objects", "no_metadata")
-    for impossible in (None, replace(head, tag=_NO_TAG, version="")):
+    for impossible in (None, replace(head, tag=_NO_TAG, version=head.version and _NO_VERSION)):
         repeat(client.tuning, partial(_try_impossible, client, impossible))
 
 

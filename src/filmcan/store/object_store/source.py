@@ -54,10 +54,12 @@ class ObjectSource:
             StoreUnavailableError: The object was replaced or removed, or the bucket refused.
         """
         stop = min(offset + size, self.size)
+        if stop <= offset:
+            return memoryview(b"")
         for start, data in self._pieces:
             if start <= offset and stop <= start + len(data):
                 self._keep(start, data)
-                return memoryview(data)[offset - start : max(stop, offset) - start]
+                return memoryview(data)[offset - start : stop - start]
         if size > self._client.tuning.part_bytes:
             target = memoryview(bytearray(stop - offset))
             self.read_into(offset, target)
