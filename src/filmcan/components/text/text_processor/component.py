@@ -172,6 +172,17 @@ class TextProcessor(Component):
             planned += (plan_embedder(self._embedding.model, execution),)
         return planned
 
+    def plan_models(self, execution: Execution) -> tuple[ModelUsed, ...]:
+        """Name the networks of what is switched on and can run."""
+        planned: tuple[ModelUsed, ...] = ()
+        if self._ocr.enabled and find_missing_ocr() is None:
+            planned += plan_reader()
+        if self._speech.enabled and find_missing_speech(self._speech.model) is None:
+            planned += plan_speech(self._speech.model)
+        if self._embedding.enabled and find_missing_embedder(self._embedding.model) is None:
+            planned += (plan_embedder(self._embedding.model, execution),)
+        return planned
+
     def frame_request(self) -> FrameRequest | None:
         """Ask for pictures where text is looked for in them, and can be."""
         if not self._can_see:
