@@ -27,11 +27,10 @@ def name_process() -> str:
 
 def has_ended(name: str) -> bool:
     """Tell whether the process of such a name is known to have ended: it ran here and is gone."""
-    *place, pid, started = name.split(" ")
-    here = _name_place()
-    if here is None or " ".join(place) != here or not pid.isdecimal():
+    place, _, rest = name.rpartition(" ")[0].rpartition(" ")
+    if place != _name_place() or not rest.isdecimal():
         return False
-    return _read_start(int(pid)) != started
+    return _read_start(int(rest)) != name.rpartition(" ")[2]
 
 
 def read_rss_bytes(pid: int) -> int | None:

@@ -15,7 +15,7 @@ import numpy as np
 from filmcan.components.audio.chunks import SoundChunks
 from filmcan.components.audio.clap_extractor.audio_tower import AUDIO_FILE, AudioTower
 from filmcan.components.audio.clap_extractor.log_mel import RATE_HZ, WINDOW_SAMPLES
-from filmcan.components.base import Component, Inputs, Parameters, Result
+from filmcan.components.base import Component, Inputs, Parameters, Resources, Result
 from filmcan.components.network_form import find_missing_part, plan_networks
 from filmcan.components.parameters import get_text
 from filmcan.components.unit_vectors import compare_neighbours, find_mean_direction
@@ -41,6 +41,7 @@ class ClapExtractor(Component):
     kind: ClassVar[Kind] = "audio"
     schema_version: ClassVar[str] = "audio_npz_v1"
     producer_version: ClassVar[str] = "1.0.0"
+    resources: ClassVar[Resources] = Resources(gpus=0.25, memory_mib=400)
 
     def __init__(self, parameters: Parameters) -> None:
         """Check the parameters.

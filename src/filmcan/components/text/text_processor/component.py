@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import regex
 
-from filmcan.components.base import Component, Inputs, Parameters, Result
+from filmcan.components.base import Component, Inputs, Parameters, Resources, Result
 from filmcan.components.parameters import get_bool, get_float, get_int, get_text
 from filmcan.components.text.text_processor.attempts import (
     Attempt,
@@ -100,6 +100,7 @@ class TextProcessor(Component):
     kind: ClassVar[Kind] = "text"
     schema_version: ClassVar[str] = "text_npz_v1"
     producer_version: ClassVar[str] = "1.1.0"
+    resources: ClassVar[Resources] = Resources(memory_mib=400)
     needs_media: ClassVar[bool] = False
 
     def __init__(self, parameters: Parameters) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from filmcan.components.base import Component, Inputs, Parameters, Result
+from filmcan.components.base import Component, Inputs, Parameters, Resources, Result
 from filmcan.components.network_form import find_missing_part, plan_networks
 from filmcan.components.parameters import get_text
 from filmcan.components.unit_vectors import compare_neighbours, find_mean_direction
@@ -50,6 +50,7 @@ class CoreClip(Component):
     kind: ClassVar[Kind] = "core"
     schema_version: ClassVar[str] = "core_clip_npz_v1"
     producer_version: ClassVar[str] = "1.0.0"
+    resources: ClassVar[Resources] = Resources(gpus=0.25, memory_mib=900)
 
     def __init__(self, parameters: Parameters) -> None:
         """Check the parameters.

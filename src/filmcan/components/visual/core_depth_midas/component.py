@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from filmcan.components.base import Component, Inputs, Parameters, Result
+from filmcan.components.base import Component, Inputs, Parameters, Resources, Result
 from filmcan.components.network_form import find_missing_part, plan_networks
 from filmcan.components.parameters import get_bool, get_int, get_text
 from filmcan.components.visual.core_depth_midas.depth_network import DEPTH_FILE, DepthNetwork
@@ -45,6 +45,7 @@ class CoreDepthMidas(Component):
     kind: ClassVar[Kind] = "core"
     schema_version: ClassVar[str] = "core_depth_midas_npz_v1"
     producer_version: ClassVar[str] = "1.0.0"
+    resources: ClassVar[Resources] = Resources(gpus=0.25, memory_mib=300)
 
     def __init__(self, parameters: Parameters) -> None:
         """Check the parameters.

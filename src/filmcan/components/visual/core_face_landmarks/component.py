@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from filmcan.components.base import Component, Inputs, Parameters, Result
+from filmcan.components.base import Component, Inputs, Parameters, Resources, Result
 from filmcan.components.parameters import get_choice, get_float, get_int
 from filmcan.components.visual.core_face_landmarks import face_mesh, irises
 from filmcan.components.visual.core_face_landmarks.detector import FORMS, FaceDetector
@@ -48,6 +48,7 @@ class CoreFaceLandmarks(Component):
     kind: ClassVar[Kind] = "core"
     schema_version: ClassVar[str] = "core_face_landmarks_npz_v1"
     producer_version: ClassVar[str] = "1.0.0"
+    resources: ClassVar[Resources] = Resources(memory_mib=200)
 
     def __init__(self, parameters: Parameters) -> None:
         """Check the parameters.

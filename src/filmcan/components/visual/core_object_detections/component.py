@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from filmcan.components.base import Component, Inputs, Parameters, Result
+from filmcan.components.base import Component, Inputs, Parameters, Resources, Result
 from filmcan.components.parameters import get_float, get_int, get_text
 from filmcan.components.visual.core_object_detections.detection import ObjectDetector
 from filmcan.components.visual.core_object_detections.features import build_features
@@ -41,6 +41,7 @@ class CoreObjectDetections(Component):
     kind: ClassVar[Kind] = "core"
     schema_version: ClassVar[str] = "core_object_detections_npz_v1"
     producer_version: ClassVar[str] = "1.0.0"
+    resources: ClassVar[Resources] = Resources(gpus=0.25, memory_mib=250)
 
     def __init__(self, parameters: Parameters) -> None:
         """Check the parameters.
