@@ -165,20 +165,9 @@ class TextProcessor(Component):
     def plan_models(self, execution: Execution) -> tuple[ModelUsed, ...]:
         """Name the networks of what is switched on and can run."""
         planned: tuple[ModelUsed, ...] = ()
-        if self._ocr.enabled and find_missing_ocr() is None:
+        if self._can_see:
             planned += plan_reader()
-        if self._speech.enabled and find_missing_speech(self._speech.model) is None:
-            planned += plan_speech(self._speech.model)
-        if self._embedding.enabled and find_missing_embedder(self._embedding.model) is None:
-            planned += (plan_embedder(self._embedding.model, execution),)
-        return planned
-
-    def plan_models(self, execution: Execution) -> tuple[ModelUsed, ...]:
-        """Name the networks of what is switched on and can run."""
-        planned: tuple[ModelUsed, ...] = ()
-        if self._ocr.enabled and find_missing_ocr() is None:
-            planned += plan_reader()
-        if self._speech.enabled and find_missing_speech(self._speech.model) is None:
+        if self._can_hear:
             planned += plan_speech(self._speech.model)
         if self._embedding.enabled and find_missing_embedder(self._embedding.model) is None:
             planned += (plan_embedder(self._embedding.model, execution),)
