@@ -152,12 +152,43 @@ def render(
     max_points: Annotated[
         int, typer.Option(min=2, help="Series: points of a curve; extremes are kept.")
     ] = 2000,
+    narrative: Annotated[
+        bool, typer.Option("--narrative", help="Tell the run in a few sentences instead.")
+    ] = False,
+    locale: Annotated[Literal["en", "ru"], typer.Option(help="Narrative: its language.")] = "en",
+    endpoint: Annotated[
+        str | None,
+        typer.Option(
+            envvar="FILMCAN_TEXT_ENDPOINT",
+            help="Narrative: an OpenAI-compatible address; FILMCAN_TEXT_KEY is its key. "
+            "[default: a template]",
+        ),
+    ] = None,
+    text_model: Annotated[
+        str | None,
+        typer.Option(envvar="FILMCAN_TEXT_MODEL", help="Narrative: the endpoint's model."),
+    ] = None,
     store: StoreOption = DEFAULT_STORE,
+    json: JsonOption = False,
 ) -> None:
-    """Render a run or an artifact as JSON."""
-    from filmcan.cli.screen import print_json
+    """Render a run or an artifact as JSON, or a run as a short text."""
+    from filmcan.cli.screen import print_json, print_text
     from filmcan.operations.viewing import Window, render_target
 
+    if narrative:
+        from filmcan.operations.narrating import Endpoint, narrate_target
+
+        writer = None
+        if endpoint is not None:
+            if text_model is None:
+                raise typer.BadParameter("name the endpoint's model", param_hint="--text-model")
+            writer = Endpoint(endpoint, text_model, os.environ.get("FILMCAN_TEXT_KEY", ""))
+        told = narrate_target(target, store, locale, writer)
+        if json:
+            print_json(dict(told.record))
+        else:
+            print_text(told.text.rstrip())
+        return
     print_json(render_target(target, store, view, Window(start_sec, end_sec, max_points, key)))
 
 

@@ -173,6 +173,36 @@ class RunTransaction:
         transaction._update(widen)
         return transaction
 
+    @classmethod
+    def reopen(cls, backend: Backend, run: RunRecord, clock: Callable[[], str]) -> Self:
+        """Open an existing run to note something about it; what it plans and its status stay.
+
+        Raises:
+            ConflictError: The video, or this run of it, is being deleted.
+            StoreUnavailableError: The store refused.
+        """
+        transaction = cls(backend, run, clock)
+        transaction._fence.begin(run)
+        return transaction
+
+    def record_render(
+        self, change: Callable[[Mapping[str, object] | None], Mapping[str, object]]
+    ) -> Manifest:
+        """Replace the manifest's `render`, metadata of a presentation (C10.1).
+
+        Args:
+            change: Gives the new value for the present one; called again when somebody else wrote
+                meanwhile.
+
+        Raises:
+            NotFoundError: The run was deleted meanwhile.
+            ConflictError: It is being deleted, or changes under every try.
+            StoreUnavailableError: The store refused.
+        """
+        return self._update(
+            lambda manifest: replace(manifest, render=dict(change(manifest.render)))
+        )
+
     def commit(
         self, product: Product, *, source: Mapping[str, object] | None = None
     ) -> ComponentRecord:
