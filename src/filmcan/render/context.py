@@ -174,7 +174,7 @@ def _find_greatest(row: Mapping[str, object]) -> tuple[float, float] | None:
                 for at, value in zip(times, values, strict=True)
                 if value is not None and at is not None
             ]
-            if len(known) > 1:
+            if known and max(known)[0] > min(known)[0]:
                 value, at = max(known)
                 return at, value
     return None

@@ -21,10 +21,10 @@ _WORDS: Mapping[Locale, Mapping[str, str]] = {
         "missing": "Data unavailable for {name}: {reason}.",
     },
     "ru": {
-        "length": "{title}: длительность {duration} s.",
+        "length": "{title}: длительность {duration} с.",
         "no_length": "{title}: длительность неизвестна.",
         "status": "Состояние прогона: {status}.",
-        "peak": "Наибольшее значение {name} — на {at} s: {value}.",
+        "peak": "Наибольшее значение {name} — на {at} с: {value}.",
         "missing": "Данные недоступны для {name}: {reason}.",
     },
 }
@@ -75,10 +75,13 @@ def render_narrative(context: RenderContext, locale: Locale) -> str:
         )
         for peak in context.peaks
     ]
-    lines += [
-        words["missing"].format(name=item.name or item.component, reason=_tell_reason(item, locale))
-        for item in context.missing
-    ]
+    groups: dict[tuple[str, str], list[str]] = {}
+    for item in context.missing:
+        names = groups.setdefault((item.component, _tell_reason(item, locale)), [])
+        names += [item.name] if item.name else []
+    for (component, reason), names in groups.items():
+        name = f"{component} ({', '.join(names)})" if names else component
+        lines.append(words["missing"].format(name=name, reason=reason))
     return "\n".join(lines) + "\n"
 
 
