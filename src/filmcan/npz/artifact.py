@@ -5,16 +5,17 @@ Nothing here judges content against a schema; that is `contract.validate`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self, cast
 
 import numpy as np
 
 from filmcan.errors import InvalidArtifactError, NotFoundError
 from filmcan.npz.limits import DEFAULT_LIMITS, ReadLimits
+from filmcan.npz.notebook import ask_face
 from filmcan.npz.reader import META, META_JSON, NpzReader, open_npz
 from filmcan.npz.source import Buffer, ByteSource, open_file
 from filmcan.npz.sub_artifacts import (
@@ -23,6 +24,9 @@ from filmcan.npz.sub_artifacts import (
     SubArtifacts,
     read_references,
 )
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 FEATURE_NAMES = "feature_names"
 FEATURE_VALUES = "feature_values"
@@ -212,6 +216,23 @@ class Artifact:
     ) -> None:
         """Close it."""
         self.close()
+
+    def plot(self, keys: Sequence[str] | None = None) -> Figure:
+        """Return a plotly figure of the series, drawn as the schema says.
+
+        Args:
+            keys: Only these; None: all.
+
+        Raises:
+            NotFoundError: There is nothing to draw.
+            InvalidArtifactError: It is damaged.
+            MissingExtraError: plotly is not installed.
+        """
+        return cast("Figure", ask_face("plot_artifact", self, keys))
+
+    def _repr_html_(self) -> str:
+        """Show features and arrays in a notebook."""
+        return str(ask_face("show_artifact", self))
 
     def __repr__(self) -> str:
         """Say what it is in one line, also when the meta cannot be read."""

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from filmcan.errors import NotFoundError
 from filmcan.npz.artifact import Artifact
+from filmcan.npz.notebook import ask_face
 from filmcan.npz.reader import open_npz
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from plotly.graph_objects import Figure
+
     from filmcan.contract.manifest import ArtifactRecord, ComponentRecord, Manifest
     from filmcan.store.base import Backend
 
@@ -93,6 +98,24 @@ class Run:
             where=self.path,
             hint=f"Its error: {found.error}" if found.error else "",
         )
+
+    def plot(self, component: str, keys: Sequence[str] | None = None) -> Figure:
+        """Return a plotly figure of a component's series, drawn as its schema says.
+
+        Args:
+            component: Which one.
+            keys: Only these of its series; None: all.
+
+        Raises:
+            NotFoundError: The run has no such component, or there is nothing to draw.
+            InvalidArtifactError: Its artifact is damaged.
+            MissingExtraError: plotly is not installed.
+        """
+        return cast("Figure", ask_face("plot_run", self, component, keys))
+
+    def _repr_html_(self) -> str:
+        """Show the components in a notebook."""
+        return str(ask_face("show_run", self))
 
     def __repr__(self) -> str:
         """Show the ids and the status."""
