@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from filmcan.contract.manifest import MANIFEST_NAME
 from filmcan.errors import InvalidContentError, NotFoundError, StoreUnavailableError
+from filmcan.store.side_by_side import read_each
 
 if TYPE_CHECKING:
     from filmcan.store.base import Listing
@@ -138,8 +139,25 @@ class RunSearch(Protocol):
         ...
 
 
-_Snapshot = dict[str, tuple[object, FoundRun | None]]
+_Known = dict[str, tuple[object, FoundRun | None]]
 """Run path -> what tells its manifest from a later one, and the run; None: it is damaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """The store as it was when it was looked through.
+
+    Attributes:
+        known: What was read.
+        runs: Every run, by path, with its path in lower case.
+        platforms: Platform -> runs.
+        components: Every component of any run.
+    """
+
+    known: _Known
+    runs: tuple[tuple[str, FoundRun], ...]
+    platforms: dict[str, int]
+    components: tuple[str, ...]
 
 
 class ScannedRuns:
@@ -169,7 +187,7 @@ class ScannedRuns:
         Raises:
             StoreUnavailableError: The store refused the first scan.
         """
-        found, page = self._answer(query)
+        found, page = self._find(query)
         return replace(page, rows=tuple(found[query.offset : query.offset + query.limit]))
 
     def find_all(self, query: RunQuery) -> list[FoundRun]:
@@ -178,7 +196,7 @@ class ScannedRuns:
         Raises:
             StoreUnavailableError: The store refused the first scan.
         """
-        return list(self._answer(query)[0])
+        return list(self._find(query)[0])
 
     def refresh(self) -> None:
         """Look again at every manifest that changed.
@@ -189,11 +207,11 @@ class ScannedRuns:
         with self._scanning:
             self._scan()
 
-    def _answer(self, query: RunQuery) -> tuple[list[FoundRun], RunPage]:
+    def _find(self, query: RunQuery) -> tuple[list[FoundRun], RunPage]:
+        answers = self._answers  # before the look: a new snapshot brings new ones
         snapshot = self._look()
         asked = replace(query, offset=0, limit=0)
-        answers = self._answers
-        answer = answers.get(asked)
+        answer = answers.get(asked) if answers is self._answers else None
         if answer is None:
             answer = _answer(snapshot, asked)
             if len(answers) >= _KEPT_ANSWERS:
@@ -202,13 +220,13 @@ class ScannedRuns:
         return answer
 
     def _look(self) -> _Snapshot:
-        if self._snapshot is None:
+        snapshot = self._snapshot
+        if snapshot is None:
             with self._scanning:
-                if self._snapshot is None:
-                    self._scan()
-        elif self._clock() >= self._next_scan and self._scanning.acquire(blocking=False):
+                return self._snapshot or self._scan()
+        if self._clock() >= self._next_scan and self._scanning.acquire(blocking=False):
             threading.Thread(target=self._scan_behind, name="run scan", daemon=True).start()
-        return self._snapshot or {}
+        return snapshot
 
     def _scan_behind(self) -> None:
         try:
@@ -218,10 +236,10 @@ class ScannedRuns:
         finally:
             self._scanning.release()
 
-    def _scan(self) -> None:
+    def _scan(self) -> _Snapshot:
         begun = self._clock()
-        former = self._snapshot or {}
-        found: _Snapshot = {}
+        former: _Known = self._snapshot.known if self._snapshot is not None else {}
+        found: _Known = {}
         for path, mark in _walk(self._store):
             known = former.get(path)
             if known is not None and mark is not None and known[0] == mark:
@@ -231,12 +249,14 @@ class ScannedRuns:
                 found[path] = (mark, self._read(path))
             except NotFoundError:
                 continue  # deleted
-        if found != former or self._snapshot is None:
-            self._snapshot = found
-            self._answers = {}
+        snapshot = self._snapshot
+        if snapshot is None or found != former:
+            snapshot = _build_snapshot(found)
+            self._snapshot, self._answers = snapshot, {}
         ended = self._clock()
         # A store that takes long to look through is looked through less often.
         self._next_scan = ended + max(self._max_age_sec, 10 * (ended - begun))
+        return snapshot
 
     def _read(self, path: str) -> FoundRun | None:
         try:
@@ -251,24 +271,44 @@ class ScannedRuns:
 
 
 _KEPT_ANSWERS = 64
+_TICK_SEC = 2.0
+"""Coarsest clock of a file system that we know: FAT."""
 
 
 def _walk(store: Store) -> Iterable[tuple[str, object]]:
     """Yield every run's path and what changes when its manifest does; None where nothing tells."""
-    for path in store.run_paths():
-        listing = store.backend.list_folder(path)
-        yield path, _mark(listing)
+    paths = store.run_paths()
+    listings = read_each(store.backend, store.backend.list_folder, paths)
+    for path, listing in zip(paths, listings, strict=True):
+        if MANIFEST_NAME in listing.files:
+            yield path, _mark(listing)
 
 
 def _mark(listing: Listing) -> object:
+    """Return what another manifest would change; None where it might not, so that it is read."""
     modified = listing.modified.get(MANIFEST_NAME)
-    return None if modified is None else (modified, listing.files.get(MANIFEST_NAME))
+    if modified is None or time.time() - modified < _TICK_SEC:
+        return None  # a second change within one tick of the disk's clock would look like this one
+    return modified, listing.files[MANIFEST_NAME]
+
+
+def _build_snapshot(known: _Known) -> _Snapshot:
+    runs = [run for _, (_, run) in sorted(known.items()) if run is not None]
+    return _Snapshot(
+        known,
+        tuple((run.summary.run_path.lower(), run) for run in runs),
+        dict(sorted(Counter(run.summary.platform_id for run in runs).items())),
+        tuple(sorted({name for run in runs for name, _, _ in run.components})),
+    )
 
 
 def _answer(snapshot: _Snapshot, query: RunQuery) -> tuple[list[FoundRun], RunPage]:
-    runs = [run for _, run in snapshot.values() if run is not None]
-    found = [run for run in runs if _matches(run, query)]
-    found.sort(key=lambda run: run.summary.run_path)
+    words = query.text.lower().split() if query.text is not None else []
+    found = [
+        run
+        for path, run in snapshot.runs
+        if all(word in path for word in words) and _matches(run, query)
+    ]
     found.sort(key=lambda run: _sort_key(run, query.sort), reverse=query.descending)
     reasons = Counter(
         (name, status, reason or "")
@@ -279,12 +319,12 @@ def _answer(snapshot: _Snapshot, query: RunQuery) -> tuple[list[FoundRun], RunPa
     return found, RunPage(
         rows=(),
         total=len(found),
-        total_runs=len(runs),
-        unreadable=len(snapshot) - len(runs),
+        total_runs=len(snapshot.runs),
+        unreadable=len(snapshot.known) - len(snapshot.runs),
         statuses=dict(Counter(run.status for run in found)),
         reasons=tuple((*key, count) for key, count in sorted(reasons.items(), key=_by_count)),
-        platforms=dict(sorted(Counter(run.summary.platform_id for run in runs).items())),
-        components=tuple(sorted({name for run in runs for name, _, _ in run.components})),
+        platforms=snapshot.platforms,
+        components=snapshot.components,
     )
 
 
@@ -306,10 +346,6 @@ def _matches(run: FoundRun, query: RunQuery) -> bool:
     )
     if any(asked is not None and asked != found for asked, found in wanted):
         return False
-    if query.text is not None:
-        path = summary.run_path.lower()
-        if not all(word in path for word in query.text.lower().split()):
-            return False
     if query.component is None and query.component_status is None and query.reason is None:
         return True
     return any(

@@ -16,7 +16,7 @@ from filmcan.operations.targets import locate
 from filmcan.render.features import render_features
 from filmcan.render.full import render_full
 from filmcan.render.series import WHOLE, Window, render_series
-from filmcan.render.summary import render_artifact_summary, render_component, render_run_summary
+from filmcan.render.summary import render_artifact_summary, render_run_summary
 
 if TYPE_CHECKING:
     from filmcan.contract.schema import ArtifactSchema
@@ -30,8 +30,8 @@ __all__ = [
     "Window",
     "find_schema",
     "render_artifact_view",
-    "render_component_row",
     "render_component_view",
+    "render_component_views",
     "render_run_view",
     "render_target",
 ]
@@ -114,16 +114,19 @@ def render_component_view(
         )
 
 
-def render_component_row(run: Run, component: str) -> dict[str, object]:
-    """Return what the manifest says of one component.
+def render_component_views(
+    run: Run, component: str, views: tuple[ViewName, ...], *, find_rules: FindSchema = get_schema
+) -> dict[ViewName, dict[str, object]]:
+    """Return several views of one component, opened once.
 
     Raises:
-        NotFoundError: The run has no such component.
+        As `render_component_view`.
     """
     record = run.components.get(component)
-    if record is None:
-        raise NotFoundError(f"the run has no component {component!r}", where=run.path)
-    return render_component(record)
+    if record is not None and not record.artifacts:
+        return {view: render_component_view(run, component, view) for view in views}
+    with run[component] as artifact:
+        return {view: render_artifact_view(artifact, view, find_rules=find_rules) for view in views}
 
 
 def render_artifact_view(

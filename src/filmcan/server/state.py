@@ -8,6 +8,7 @@ from functools import cached_property
 
 from fastapi import Request
 
+from filmcan.operations.assets import list_assets
 from filmcan.operations.corpus import FeatureReader
 from filmcan.operations.rules import read_rules
 from filmcan.operations.run_search import RunSearch, ScannedRuns
@@ -65,6 +66,11 @@ class State:
     def search(self) -> RunSearch:
         """Finds runs."""
         return ScannedRuns(self.store)
+
+    @cached_property
+    def licences(self) -> dict[str, str]:
+        """Model -> licence, by the asset catalog."""
+        return {asset.name: asset.license for asset in list_assets()}
 
     def get_run(self, platform_id: str, video_id: str, run_id: str) -> Run:
         """Return a run, read afresh.

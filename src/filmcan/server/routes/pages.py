@@ -12,14 +12,13 @@ from fastapi.responses import RedirectResponse
 
 from filmcan.contract.manifest import ComponentRecord
 from filmcan.errors import FilmcanError
-from filmcan.operations.assets import list_assets
 from filmcan.operations.comparing import compare_runs
 from filmcan.operations.corpus import FeatureColumn, count_missingness, measure_corpus
 from filmcan.operations.run_search import RunQuery
 from filmcan.operations.schemas import list_schema_history, read_schema_parts
 from filmcan.operations.schemas import list_schemas as list_registry
 from filmcan.operations.targets import Run, find_run
-from filmcan.operations.viewing import ViewName, render_component_view, render_run_view
+from filmcan.operations.viewing import render_component_views, render_run_view
 from filmcan.server.routes.corpus import DEFAULT_RUNS
 from filmcan.server.routes.parameters import PlatformId, QueryOf, RunId, StateOf, VideoId
 from filmcan.server.state import State
@@ -32,7 +31,7 @@ _SORTS = {
     "status": "status",
     "duration_sec": "length",
 }
-_SHOWN: tuple[tuple[ViewName, str], ...] = (("features", "features"), ("summary", "keys"))
+_MOST_OTHERS = 20
 _Text = Annotated[str | None, Query(max_length=400)]
 
 
@@ -66,12 +65,9 @@ def show_run(
 ) -> Response:
     """Show one run."""
     run = state.get_run(platform_id, video_id, run_id)
-    others = [
-        found.summary
-        for found in state.search.find_all(RunQuery(platform_id=platform_id, video_id=video_id))
-        if found.summary.run_id != run_id
+    others = [path for path in state.store.run_paths(platform_id, video_id) if path != run.path][
+        -_MOST_OTHERS:
     ]
-    licences = {asset.name: asset for asset in list_assets()}
     manifest = run.manifest
     return _render(
         request,
@@ -84,7 +80,7 @@ def show_run(
         has_media=_has_media(state, manifest.run.source),
         duration=_find_duration(manifest.run.source),
         others=others,
-        licences=licences,
+        licences=state.licences,
         pending=manifest.pending_components,
         narrative=manifest.render,
     )
@@ -164,10 +160,11 @@ def _gather_component(state: State, run: Run, record: ComponentRecord) -> dict[s
         "record": record, "features": [], "keys": [], "meta": {}, "fault": None,
     }  # fmt: skip
     try:
-        for view, name in _SHOWN:
-            found = render_component_view(run, record.name, view, find_rules=state.find_rules)
-            part[name] = found[name]
-            part["meta"] = found.get("meta", {})
+        found = render_component_views(
+            run, record.name, ("features", "summary"), find_rules=state.find_rules
+        )
+        part["features"] = found["features"]["features"]
+        part["keys"], part["meta"] = found["summary"]["keys"], found["summary"]["meta"]
     except FilmcanError as error:
         part["fault"] = error
     return part
