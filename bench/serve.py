@@ -118,10 +118,11 @@ def load(port: int, paths: Iterator[str], clients: int) -> list[float]:
     return times
 
 
-def tell(name: str, times: list[float], goal: str) -> None:
+def tell(name: str, times: list[float], goal: str, cpu_ms: float) -> None:
     """Print one row."""
     p95 = statistics.quantiles(times, n=20)[18]
-    print(f"| {name} | {statistics.median(times):.1f} ms | {p95:.1f} ms | {goal} |", flush=True)
+    median = statistics.median(times)
+    print(f"| {name} | {median:.1f} ms | {p95:.1f} ms | {cpu_ms:.1f} ms | {goal} |", flush=True)
 
 
 def measure_server(root: Path, paths: list[str], requests: int) -> None:
@@ -131,17 +132,26 @@ def measure_server(root: Path, paths: list[str], requests: int) -> None:
         begun = time.perf_counter()
         ask(http.client.HTTPConnection("127.0.0.1", port), "/api/v1/runs")
         print(f"first look at {len(paths)} runs: {time.perf_counter() - begun:.1f} s\n")
-        print("| request | median | p95 | goal |\n| --- | --- | --- | --- |")
-        many = 800
-        queries = [f"?offset={50 * (n % 100)}&q={n % 10}" for n in range(many)]
-        tell("runs page, 8 clients", load(port, (f"/runs{q}" for q in queries), CLIENTS), "100 ms")
-        api = (f"/api/v1/runs{q}" for q in queries)
-        tell("runs API, 8 clients", load(port, api, CLIENTS), "100 ms")
-        one = (f"/api/v1/runs/{paths[7]}" for _ in range(many))
-        tell("run summary, warm, 1 client", load(port, one, 1), "20 ms")
-        spread = (f"/api/v1/runs/{paths[n * 7 % len(paths)]}" for n in range(many))
-        tell("run summary, 8 clients", load(port, spread, CLIENTS), "")
-        measure_memory(process.pid, port, paths, requests)
+        print(_HEAD)
+        queries = [f"?offset={50 * (n % 100)}&q={n % 10}" for n in range(_MANY)]
+        rows = (
+            ("health, 8 clients: the floor", ["/api/v1/health"] * _MANY, CLIENTS, ""),
+            ("runs page, 8 clients", [f"/runs{query}" for query in queries], CLIENTS, "100 ms"),
+            (
+                "runs API, 8 clients",
+                [f"/api/v1/runs{query}" for query in queries],
+                CLIENTS,
+                "100 ms",
+            ),
+            ("run summary, warm, 1 client", [f"/api/v1/runs/{paths[7]}"] * _MANY, 1, "20 ms"),
+        )
+        for name, asked, clients, goal in rows:
+            load(port, iter(asked[:40]), clients)
+            before = _read_cpu(process.pid)
+            times = load(port, iter(asked), clients)
+            tell(name, times, goal, 1000 * (_read_cpu(process.pid) - before) / len(asked))
+        if requests:
+            measure_memory(process.pid, port, paths, requests)
     finally:
         process.terminate()
         process.wait()
@@ -212,12 +222,22 @@ def measure_window(folder: Path) -> None:
     look()
     process = psutil.Process()
     before = process.memory_info().rss
+    cpu = time.process_time()
     times = [_time(look) for _ in range(50)]
     grown = process.memory_info().rss - before
     print(f"\n{path.stat().st_size / 1e6:.0f} MB artifact, window of 10 minutes, as JSON:")
-    print("| request | median | p95 | goal |\n| --- | --- | --- | --- |")
-    tell("series window, opened anew", times, "50 ms")
+    print(_HEAD)
+    tell("series window, opened anew", times, "50 ms", 1000 * (time.process_time() - cpu) / 50)
     print(f"memory grew by {grown / 2**20:.1f} MiB")
+
+
+_MANY = 800
+_HEAD = "| request | median | p95 | CPU each | goal |\n| --- | --- | --- | --- | --- |"
+
+
+def _read_cpu(pid: int) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
 
 
 def _time(action: Callable[[], None]) -> float:

@@ -13,10 +13,12 @@ from filmcan.contract.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES
 from filmcan.errors import InvalidArtifactError, NotFoundError
 from filmcan.npz.artifact import Artifact
 from filmcan.npz.source import ByteSource, FileSource
+from filmcan.store.manifests import build_run_path
 
 if TYPE_CHECKING:
     from filmcan.contract.manifest import ArtifactRecord
     from filmcan.store.run import Run
+    from filmcan.store.store import Store
 
 __all__ = [
     "ByteSource",
@@ -63,9 +65,19 @@ def read_manifest_bytes(run: Run) -> bytes:
     return run.backend.read(f"{run.path}/{MANIFEST_NAME}", limit=MAX_MANIFEST_BYTES)
 
 
-def hash_manifest(run: Run) -> str:
-    """Return what changes whenever anything that the run lists does."""
-    return hashlib.sha256(run.manifest.to_bytes()).hexdigest()
+def hash_manifest(store: Store, platform_id: str, video_id: str, run_id: str) -> str:
+    """Return the digest of a manifest's bytes: it changes whenever anything the run lists does.
+
+    Take it before the run is read: what is written in between then costs one more answer, while
+    the other order would put a new tag on an old one.
+
+    Raises:
+        InvalidIdError: An id is refused.
+        NotFoundError: There is no such run.
+        StoreUnavailableError: The store refused.
+    """
+    path = f"{build_run_path(platform_id, video_id, run_id)}/{MANIFEST_NAME}"
+    return hashlib.sha256(store.backend.read(path, limit=MAX_MANIFEST_BYTES)).hexdigest()
 
 
 def find_artifact(run: Run, component: str) -> ArtifactRecord:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from filmcan.operations.run_files import find_artifact, hash_manifest, open_run_file, read_array
+from filmcan.operations.run_files import find_artifact, open_run_file, read_array
 from filmcan.operations.viewing import ViewName, Window, render_component_view
 from filmcan.server.answers import answer_bytes, answer_tagged, build_etag, dump_json
 from filmcan.server.routes.parameters import (
@@ -171,8 +171,11 @@ def _answer_view(
     run = state.get_run(*place[:3])
     component = place[3]
     record = run.components.get(component)
-    digest = record.artifacts[0].sha256 if record is not None and record.artifacts else None
-    etag = build_etag(digest or hash_manifest(run), view, str(window), state.version)
+    if record is not None and record.artifacts:
+        digest = record.artifacts[0].sha256
+    else:
+        digest = f"{record}"  # its error is all there is to see
+    etag = build_etag(digest, view, str(window), state.version)
     return answer_tagged(
         request,
         etag,

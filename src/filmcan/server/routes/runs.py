@@ -66,8 +66,9 @@ def get_run(
     request: Request, state: StateOf, platform_id: PlatformId, video_id: VideoId, run_id: RunId
 ) -> Response:
     """Return a run in brief."""
+    tag = hash_manifest(state.store, platform_id, video_id, run_id)
     run = state.get_run(platform_id, video_id, run_id)
-    etag = build_etag(hash_manifest(run), "summary", state.version)
+    etag = build_etag(tag, "summary", state.version)
     return answer_tagged(request, etag, lambda: dump_json(render_run_view(run, "summary")))
 
 
@@ -88,8 +89,9 @@ def get_manifest(
     request: Request, state: StateOf, platform_id: PlatformId, video_id: VideoId, run_id: RunId
 ) -> Response:
     """Return the manifest, byte for byte."""
+    tag = hash_manifest(state.store, platform_id, video_id, run_id)
     run = state.get_run(platform_id, video_id, run_id)
-    etag = build_etag(hash_manifest(run), "manifest")
+    etag = build_etag(tag, "manifest")
     return answer_tagged(request, etag, lambda: read_manifest_bytes(run))
 
 
