@@ -171,10 +171,9 @@ def _answer_view(
     run = state.get_run(*place[:3])
     component = place[3]
     record = run.components.get(component)
-    if record is not None and record.artifacts:
-        digest = record.artifacts[0].sha256
-    else:
-        digest = f"{record}"  # its error is all there is to see
+    files = record.artifacts if record is not None else ()
+    # Of a component that failed, its record is all there is to see.
+    digest = "|".join(file.sha256 for file in files) or str(record)
     etag = build_etag(digest, view, str(window), state.version)
     return answer_tagged(
         request,
