@@ -9,14 +9,20 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from faster_whisper import WhisperModel
 from faster_whisper.transcribe import Segment, TranscriptionInfo, TranscriptionOptions
 from faster_whisper.vad import VadOptions
 
+from filmcan.components.text.text_processor import speech
+from filmcan.models.cache import CACHE_VARIABLE
+from filmcan.models.catalog import CATALOG_VARIABLE
+from filmcan.testing.fixture_networks import pull, write_catalog
+
 if TYPE_CHECKING:
     import numpy as np
+    import pytest
 
 Say = Callable[["np.ndarray"], Sequence[tuple[float, float, str]]]
 """A window of sound -> (start, end, text) of what is said in it, seconds into the window."""
@@ -28,6 +34,30 @@ WHISPER_FILES = {
     "tokenizer.json": b"{}",
     "vocabulary.txt": b"a\n",
 }
+
+
+def put_in_place(
+    patch: pytest.MonkeyPatch, folder: Path, find_speech: Callable[[np.ndarray], Sequence[object]]
+) -> type[FakeWhisper]:
+    """Put a stand-in of its own in the network's place, with an asset it can be loaded from.
+
+    Args:
+        patch: Undoes it all.
+        folder: For the asset's files, their catalog and a cache.
+        find_speech: Stands in for the VAD: made sounds are no speech to the real one.
+    """
+
+    class Whisper(FakeWhisper):
+        loads: ClassVar[list[dict[str, Any]]] = []
+        calls: ClassVar[list[dict[str, Any]]] = []
+
+    patch.setenv(CATALOG_VARIABLE, str(write_catalog(folder, {WHISPER: WHISPER_FILES})))
+    patch.setenv(CACHE_VARIABLE, str(folder / "cache"))
+    pull([WHISPER])
+    patch.setattr("faster_whisper.WhisperModel", Whisper)
+    patch.setattr("faster_whisper.vad.get_speech_timestamps", find_speech)
+    patch.setattr(speech, "WHISPERS", speech.Whispers())
+    return Whisper
 
 
 class FakeWhisper:
@@ -42,8 +72,8 @@ class FakeWhisper:
 
     say: Say
     language = "en"
-    loads: list[dict[str, Any]]
-    calls: list[dict[str, Any]]
+    loads: ClassVar[list[dict[str, Any]]]
+    calls: ClassVar[list[dict[str, Any]]]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - the real one's
         """Load: the files must lie in the folder under their own names."""

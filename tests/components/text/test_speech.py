@@ -14,38 +14,22 @@ from filmcan.components.text.text_processor.speech import (
     RATE_HZ,
     TRANSCRIBE_OPTIONS,
     Heard,
-    Whispers,
     find_missing_speech,
     recognise_speech,
 )
-from filmcan.models.cache import CACHE_VARIABLE
-from filmcan.models.catalog import CATALOG_VARIABLE
 from filmcan.models.execution import Execution
 from filmcan.testing.fake_media import FakeSound
-from filmcan.testing.fixture_networks import pull, write_catalog
 
 pytest.importorskip("faster_whisper")
 
-from filmcan.testing.fake_whisper import WHISPER, WHISPER_FILES, FakeWhisper, Say
+from filmcan.testing.fake_whisper import WHISPER, FakeWhisper, Say, put_in_place
 
 Hear = Callable[..., tuple[Heard, type[FakeWhisper]]]
 
 
 @pytest.fixture
 def whisper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[FakeWhisper]:
-    """Put the stand-in in the network's place, with an asset it can be loaded from."""
-
-    class Whisper(FakeWhisper):
-        loads: list[dict] = []  # noqa: RUF012 - of this test alone
-        calls: list[dict] = []  # noqa: RUF012
-
-    monkeypatch.setenv(CATALOG_VARIABLE, str(write_catalog(tmp_path, {WHISPER: WHISPER_FILES})))
-    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
-    pull([WHISPER])
-    monkeypatch.setattr("faster_whisper.WhisperModel", Whisper)
-    monkeypatch.setattr("faster_whisper.vad.get_speech_timestamps", find_loud)
-    monkeypatch.setattr(speech, "WHISPERS", Whispers())
-    return Whisper
+    return put_in_place(monkeypatch, tmp_path, find_loud)
 
 
 def find_loud(window: np.ndarray) -> list[dict[str, int]]:

@@ -9,15 +9,12 @@ import cv2
 import numpy as np
 import pytest
 
-from filmcan.components.text.text_processor import speech
-from filmcan.components.text.text_processor.speech import Whispers
 from filmcan.errors import FilmcanError
 from filmcan.models.weights import Weights
 from filmcan.operations.demo import SAMPLE_DOCUMENT
 from filmcan.operations.process import process_video
 from filmcan.operations.validation import validate_target
 from filmcan.store.run import Run
-from filmcan.testing.fixture_networks import pull, write_catalog
 from filmcan.testing.fixture_sentences import MINILM, MINILM_ONNX
 from filmcan.testing.made_media import (
     ClipSound,
@@ -254,25 +251,13 @@ def test_c6_asr_without_weights_has_its_own_declared_reason(
 def speaking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict]:
     """Let `fixture-whisper` hear two sentences in any sound; return the calls."""
     pytest.importorskip("faster_whisper")
-    from filmcan.models.cache import CACHE_VARIABLE
-    from filmcan.models.catalog import CATALOG_VARIABLE
-    from filmcan.testing.fake_whisper import WHISPER, WHISPER_FILES, FakeWhisper
+    from filmcan.testing.fake_whisper import put_in_place
 
-    class Whisper(FakeWhisper):
-        loads: list[dict] = []  # noqa: RUF012 - of this test alone
-        calls: list[dict] = []  # noqa: RUF012
-
-        @staticmethod
-        def say(window: np.ndarray) -> list[tuple[float, float, str]]:
-            return [(0.5, 1.0, "The rabbit sleeps."), (1.5, 2.0, "It wakes up.")]
-
-    monkeypatch.setenv(CATALOG_VARIABLE, str(write_catalog(tmp_path, {WHISPER: WHISPER_FILES})))
-    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
-    pull([WHISPER])
-    monkeypatch.setattr("faster_whisper.WhisperModel", Whisper)
-    monkeypatch.setattr("faster_whisper.vad.get_speech_timestamps", lambda window: [window.size])
-    monkeypatch.setattr(speech, "WHISPERS", Whispers())
-    return Whisper.calls
+    whisper = put_in_place(monkeypatch, tmp_path, lambda window: [window.size])
+    whisper.say = staticmethod(
+        lambda window: [(0.5, 1.0, "The rabbit sleeps."), (1.5, 2.0, "It wakes up.")]
+    )
+    return whisper.calls
 
 
 ASR = ("asr=true", "asr_model=fixture-whisper")

@@ -16,11 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from filmcan.errors import NotFoundError
 from filmcan.models.cache import hash_file
 from filmcan.models.catalog import load_catalog
-from filmcan.models.fetch import build_pull_command
-from filmcan.models.weights import Weights, find_missing_weights, find_weights
+from filmcan.models.weights import Weights, find_missing_weights, find_weights, get_weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -153,14 +151,7 @@ def open_reader(execution: Execution) -> TextReader:
     Raises:
         NotFoundError: The weights are neither in the cache nor in the package.
     """
-    weights = _find_ocr_weights()
-    if weights is None:
-        raise NotFoundError(
-            f"the weights of {MODEL} are not in the model cache",
-            code="weights_missing",
-            where=MODEL,
-            hint=f"Run: {build_pull_command(MODEL)}",
-        )
+    weights = _find_ocr_weights() or get_weights(MODEL)
     files = tuple(sorted((name, str(place)) for name, place in weights.files.items()))
     with _OPENING:
         return _open_reader(files, execution.threads)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from filmcan.errors import AssetError
+from filmcan.models.tokenizer_file import read_tokenizer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,21 +49,15 @@ class TextTokenizer:
         Raises:
             AssetError: It is no tokenizer.
         """
-        from tokenizers import Tokenizer
-
-        try:
-            self._tokenizer = Tokenizer.from_file(str(file))
-        except Exception as error:  # the library raises bare Exception
-            raise AssetError(
-                f"it is no tokenizer: {' '.join(str(error).split())[:200]}", where=where
-            ) from error
+        self._tokenizer = read_tokenizer(file, where)
         padding = self._tokenizer.padding or {}
         known = map(self._tokenizer.token_to_id, _PAD_TOKENS)
         fallback = next((found for found in known if found is not None), 0)
         self.pad_id: int = padding.get("pad_id", fallback)
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens)
-        self._counter = Tokenizer.from_str(self._tokenizer.to_str())
+        self._counter = read_tokenizer(file, where)
+        self._counter.no_padding()
         self._counter.no_truncation()
         self.room = max_tokens - self._tokenizer.num_special_tokens_to_add(is_pair=False)
 

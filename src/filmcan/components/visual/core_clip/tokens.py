@@ -12,6 +12,7 @@ import html
 from typing import TYPE_CHECKING
 
 from filmcan.errors import AssetError
+from filmcan.models.tokenizer_file import read_tokenizer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,14 +33,7 @@ class PromptTokenizer:
         Raises:
             AssetError: It is no tokenizer, or not CLIP's.
         """
-        from tokenizers import Tokenizer
-
-        try:
-            self._tokenizer = Tokenizer.from_file(str(file))
-        except Exception as error:  # the library raises bare Exception
-            raise AssetError(
-                f"it is no tokenizer: {' '.join(str(error).split())[:200]}", where=where
-            ) from error
+        self._tokenizer = read_tokenizer(file, where)
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         start, end = self._tokenizer.token_to_id(_START), self._tokenizer.token_to_id(_END)
