@@ -248,7 +248,7 @@ def test_golden_ids_and_first_values_of_the_model_cards_example(minilm: Embedder
 def test_plain_numpy_agrees_on_the_real_weights(minilm: Embedder, model_cache: ModelCache) -> None:
     tensors = read_tensors(model_cache("all_minilm_l6_v2").files["model.safetensors"], "minilm")
     assert len(tensors) == 104
-    texts = [EXAMPLE, "A rabbit, 2008.", "Ünïcödé café"]
+    texts = [EXAMPLE, "Ünïcödé café"]
     vectors, _ = minilm.embed(texts)
     for text, vector in zip(texts, vectors, strict=True):
         ids = minilm.tokenizer.encode(text).ids

@@ -14,8 +14,14 @@ from filmcan.components.text.text_processor.component import FEATURE_NAMES
 from filmcan.components.text.text_processor.sources import SOURCES
 from filmcan.errors import BadProfileError
 from filmcan.media.document import Segment, TextSources, Transcript, parse_document
-from filmcan.testing.component_suite import ComponentSuite, assert_same_arrays, get_features
+from filmcan.testing.component_suite import (
+    ComponentSuite,
+    assert_same_arrays,
+    check_result,
+    get_features,
+)
 from filmcan.testing.fake_media import build_inputs
+from filmcan.testing.fixture_sentences import MINILM
 
 MARKER = "Zanzibarquux"
 DOCUMENT: dict[str, Any] = {
@@ -136,6 +142,43 @@ class TestTextProcessor(ComponentSuite):
         assert "title_embedding" not in result.arrays
         told = next(note for note in result.notes if note.startswith("Text embeddings: "))
         assert told.endswith("Run: filmcan models pull all_minilm_l6_v2")
+
+    @pytest.mark.usefixtures("fixture_models")
+    def test_c8_every_case_satisfies_the_schema_with_an_embedder_too(self) -> None:
+        for name, make in self.make_cases().items():
+            component = self.build_component(embedder=MINILM)
+            result = component.run(make())
+            check_result(result, self.schema, name)
+            assert_same_arrays(result.arrays, component.run(make()).arrays, name)
+            if result.status == "ok":
+                assert result.arrays["primary_embedding"].shape == (24,), name
+
+    @pytest.mark.usefixtures("fixture_models")
+    def test_a_long_transcript_is_embedded_as_far_as_the_profile_says(self) -> None:
+        changes = {"embedder": MINILM, "embedder_max_tokens": 16, "max_chunks": 3}
+        document = {"title": "film", "transcript": "the rabbit sleeps. " * 50}
+        result = self.run(document, **changes)
+        assert result.arrays["transcript_chunk_embeddings"].shape == (3, 24)
+        assert np.isnan(result.arrays["transcript_chunk_start_sec"]).all()
+        told = "transcript: only 3 chunks were embedded, the profile's max_chunks."
+        assert told in result.notes
+
+    @pytest.mark.usefixtures("fixture_models")
+    def test_comments_count_alike_however_long_and_are_thinned_out_evenly(self) -> None:
+        texts = ["rabbit", "meadow " * 40, "yawns", "film"]
+        changes = {"embedder": MINILM, "embedder_max_tokens": 64}
+        alone = [self.run({"title": text}, **changes).arrays["title_embedding"] for text in texts]
+        comments = {"comments": [{"text": text} for text in texts]}
+        result = self.run(comments, **changes)
+        mean = np.mean(alone, axis=0)
+        expected = mean / np.linalg.norm(mean)
+        np.testing.assert_allclose(result.arrays["comments_embedding"], expected, atol=1e-5)
+        assert get_features(result)["comments_coherence"] == pytest.approx(
+            float(np.linalg.norm(mean)), abs=1e-5
+        )
+        thinned = self.run(comments, **changes, max_chunks=2).arrays["comments_embedding"]
+        mean = (alone[0] + alone[2]) / 2
+        np.testing.assert_allclose(thinned, mean / np.linalg.norm(mean), atol=1e-5)
 
     def test_no_word_of_the_text_is_kept_unless_asked(self) -> None:
         arrays = self.run(DOCUMENT).arrays
