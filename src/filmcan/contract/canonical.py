@@ -65,7 +65,8 @@ def parse_json(text: str | bytes) -> object:
             text = text.decode("utf-8")
         except UnicodeDecodeError as error:
             raise JsonError(f"not UTF-8 at byte {error.start}") from error
-    if "\\" not in text or _ESCAPED_COLON not in text:
+    few = _count_at_most(text, text.count("[") + text.count("{")) <= MAX_VALUES
+    if few and ("\\" not in text or _ESCAPED_COLON not in text):
         try:
             value = _PLAIN_DECODER.decode(text)
         except (ValueError, RecursionError):
