@@ -137,6 +137,7 @@ class Root:
     def __init__(self, path: Path) -> None:
         """Resolve the root; it need not exist yet."""
         self.path = path.resolve()
+        self._place = str(self.path)  # opened for every file: no Path to take apart each time
         self._is_durable = False
         self._durable: set[tuple[tuple[str, ...], int]] = set()
 
@@ -223,7 +224,7 @@ class Root:
         return sorted(found, key=lambda entry: entry.name)
 
     def _open_directory(self, parts: tuple[str, ...]) -> int:
-        descriptor = os.open(self.path, _ROOT_FLAGS)
+        descriptor = os.open(self._place, _ROOT_FLAGS)
         for part in parts:
             above = descriptor
             try:
@@ -234,7 +235,7 @@ class Root:
 
     def _make_directory(self, parts: tuple[str, ...]) -> int:
         self._create_root()
-        descriptor = os.open(self.path, _ROOT_FLAGS)
+        descriptor = os.open(self._place, _ROOT_FLAGS)
         try:
             for depth, part in enumerate(parts, 1):
                 below, is_new = _make_below(descriptor, part)
