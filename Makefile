@@ -65,7 +65,7 @@ docs: schemas ## write generated pages, then check links, paths and pages
 	$(BIN)/python -m pytest -q tests/architecture
 
 bench: $(BENCH)/.made ## measure the ratios of docs/design.md section 8, beside other formats
-	$(BENCH)/bin/python bench/measure.py $(ARGS)
+	OPENBLAS_NUM_THREADS=1 $(BENCH)/bin/python bench/measure.py $(ARGS)
 
 fuzz: $(DEV) ## fuzz each parser of hostile bytes for MINUTES=1; unless SHORT=1, property tests at length
 	@$(PIP) install --require-hashes --requirement tests/fuzz/requirements.txt || true

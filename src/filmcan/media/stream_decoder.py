@@ -106,11 +106,12 @@ class StreamDecoder:
 
     def _take_step(self, codec: CodecContext, packet: Packet[Stream], step: int) -> Iterator[Frame]:
         """Decode a packet if its step says so; a group whose packets are not all frames failed."""
-        kinds = find_packet_kinds(codec)
-        if step == PASS_OVER or kinds is None:
+        if step == PASS_OVER:
             return
-        if step == REFERENCE and kinds.is_disposable(bytes(packet)):
-            return
+        if step == REFERENCE:
+            kinds = find_packet_kinds(codec)
+            if kinds is not None and kinds.is_disposable(bytes(packet)):
+                return
         self._unanswered += 1
         for frame in self._decode(codec, packet):
             self._unanswered -= 1

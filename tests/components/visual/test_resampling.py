@@ -71,7 +71,8 @@ def test_the_middle_and_the_sides_of_a_region_are_kept(
     assert np.hypot(*(top_right - top_left)) == pytest.approx(width)
     assert np.hypot(*(bottom_left - top_left)) == pytest.approx(height)
     across = top_right - top_left
-    assert math.atan2(across[1], across[0]) == pytest.approx(angle, abs=1e-9)
+    turned = math.atan2(across[1], across[0]) - angle
+    assert math.remainder(turned, 2 * math.pi) == pytest.approx(0, abs=1e-9)  # -pi is pi
 
 
 def test_beyond_the_picture_there_is_nothing_or_its_edge() -> None:

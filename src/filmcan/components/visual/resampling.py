@@ -89,8 +89,7 @@ class PictureInput:
 
     def fill(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return a picture uint8[size, size, 3] as float32; valid until the next call."""
-        np.copyto(self._array[0], picture)
-        np.divide(self._array, self._divisor, out=self._array)
+        np.divide(picture, self._divisor, out=self._array[0], dtype=np.float32)
         if self._offset:
             np.add(self._array, self._offset, out=self._array)
         return self._array
