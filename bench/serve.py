@@ -231,7 +231,7 @@ def measure_window(folder: Path) -> None:
     print(f"memory grew by {grown / 2**20:.1f} MiB")
 
 
-_MANY = 800
+_MANY = 400
 _HEAD = "| request | median | p95 | CPU each | goal |\n| --- | --- | --- | --- | --- |"
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
 from filmcan.operations.comparing import compare_runs
 from filmcan.operations.run_files import hash_manifest, read_manifest_bytes
+from filmcan.operations.run_search import RunSummary as Summary
 from filmcan.operations.targets import find_run
 from filmcan.operations.validation import validate_run
 from filmcan.operations.viewing import render_run_view
@@ -25,6 +26,7 @@ from filmcan.server.routes.parameters import (
 from filmcan.server.shapes import Comparison, Manifest, RunList, RunSummary, ValidationReport
 
 router = APIRouter(prefix="/api/v1", tags=["runs"])
+_ROW = tuple(item.name for item in fields(Summary))
 RUN = "/runs/{platform_id}/{video_id}/{run_id}"
 RunPath = Annotated[
     str,
@@ -43,7 +45,7 @@ def list_runs(state: StateOf, query: QueryOf) -> Response:
     after = query.offset + len(page.rows)
     return answer_json(
         {
-            "runs": [asdict(row.summary) for row in page.rows],
+            "runs": [{name: getattr(row.summary, name) for name in _ROW} for row in page.rows],
             "total": page.total,
             "total_runs": page.total_runs,
             "unreadable": page.unreadable,
