@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
+from filmcan.components.catalog import COMPONENT_NAMES
 from filmcan.operations.explain import explain_run
 from filmcan.operations.process import plan_settings
 from filmcan.operations.validation import validate_target
@@ -24,6 +25,7 @@ from filmcan.testing.store_equality import describe_store, find_difference
 
 DRIVER = Path(__file__).with_name("batch_driver.py")
 ONLY = ("loudness_extractor", "core_optical_flow", "text_processor")
+UNUSED = [name for name in COMPONENT_NAMES if name not in ONLY]
 VIDEOS = int(os.environ.get("FILMCAN_TEST_BATCH", "24"))
 """How many videos the batch that is killed has; 300 once before a release."""
 
@@ -240,6 +242,26 @@ def test_two_batches_on_one_store_share_the_work(tmp_path: Path) -> None:
     assert [report["videos"] for report in reports] == [8, 8]
     assert sum(report["done"] for report in reports) == 8
     assert len(open_store(store).runs()) == 8, "no video was done twice"
+
+
+def test_a_retry_computes_what_is_meant_and_carries_the_rest(tmp_path: Path) -> None:
+    made = make_batch(tmp_path / "media", 2, distinct=2, broken=0, poison=())
+    store = tmp_path / "store"
+    assert run_batch([made], store)[0] == 0
+    first = {run.video_id: run for run in open_store(store).runs()}
+    settings = [word for name in UNUSED for word in ("--set", f"components.{name}.enabled=false")]
+    words = [sys.executable, str(DRIVER), "retry", str(made), "--store", str(store), "--json"]
+    options = ["--status", "empty", "--component", "text_processor", "--workers", "1", *settings]
+    done = subprocess.run([*words, *options], capture_output=True, text=True, check=False)
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["done"]) == (0, 2), done.stderr
+    for video, former in first.items():
+        latest = open_store(store).latest("made", video)
+        assert latest.run_id != former.run_id
+        text = latest.components["text_processor"]
+        assert (text.status, text.reused_from_run_id) == ("empty", None)
+        others = {latest.components[name].reused_from_run_id for name in ONLY[:2]}
+        assert others == {former.run_id}
 
 
 def test_a_batch_that_is_interrupted_ends_with_130_and_goes_on_the_next_time(

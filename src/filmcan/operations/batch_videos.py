@@ -5,11 +5,13 @@ Used by the driver of a batch. Reads digests and manifests, never media.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from filmcan.contract.signature import hash_canonical
-from filmcan.errors import BadMediaError, FilmcanError, NotFoundError
+from filmcan.errors import BadMediaError, ConflictError, FilmcanError, NotFoundError
 from filmcan.operations.process import Order, build_fresh_run_id, identify_video
 from filmcan.pipeline.endings import record_endings
 from filmcan.pipeline.faults import describe_error, tell_reason
@@ -209,12 +211,13 @@ class VideoBook:
     def build_order(self, ready: Ready, run_id: str) -> Order:
         """Return the order for a worker."""
         order = ready.order
+        document = order.document
         return Order(
-            source=order.source,
+            source=order.source.absolute(),  # a worker may have another working folder
             platform_id=ready.inputs.platform_id,
             video_id=ready.inputs.video_id,
             run_id=run_id,
-            document=order.document,
+            document=document.absolute() if isinstance(document, Path) else document,
             force=self._rules.force,
             anew=self._find_anew(ready),
             planned=self.names,
@@ -246,7 +249,9 @@ class VideoBook:
         """Return the result of a video without a run, and remember what would fail again."""
         if isinstance(error, BadMediaError) or error.code in _LASTING:
             failure = Failure(error.code, str(error))
-            record_failure(self._store.backend, ready.path, self._build_failure_key(ready), failure)
+            key = self._build_failure_key(ready)
+            with contextlib.suppress(ConflictError):  # somebody remembers it already
+                record_failure(self._store.backend, ready.path, key, failure)
         return self._tell_failure(ready.order, ready.inputs, describe_error(error), seconds)
 
     def _wants_again(self, ready: Ready, run: Run) -> bool:

@@ -74,6 +74,7 @@ class _Slot:
     look: Any = None
     started: float = 0.0
     asked: float = 0.0
+    is_up: bool = False
 
 
 class _Worker:
@@ -149,10 +150,11 @@ class RayExecutor:
         slot = next((item for item in self._slots if item.task is None), None)
         if slot is None:
             slot = _Slot(self._start())
+            # The first answer says that it has been placed; until then it may wait for room.
+            slot.look = slot.actor.look.remote()
             self._slots.append(slot)
         slot.task = task
         slot.result = slot.actor.run.remote(payload)
-        slot.look = None
         slot.started = slot.asked = time.monotonic()
 
     def wait(self, timeout_sec: float) -> list[Event]:
@@ -215,14 +217,14 @@ class RayExecutor:
             return None
         ready, _ = ray.wait([slot.look], timeout=0)
         if not ready:
-            if now - slot.asked <= self._limits.stall_sec:
+            if not slot.is_up or now - slot.asked <= self._limits.stall_sec:
                 return None
             return self._kill(slot, "worker_hung", "it does not answer; it was ended")
         try:
             quiet_sec, used = ray.get(slot.look)
         except RayError:
             return None  # it has died: its task says so
-        slot.look = None
+        slot.look, slot.is_up = None, True
         limit = self._limits.memory_bytes
         if quiet_sec > self._limits.stall_sec:
             message = f"no progress for {self._limits.stall_sec:g} s; it was ended"
