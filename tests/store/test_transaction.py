@@ -268,3 +268,14 @@ def test_c3_what_is_known_of_a_source_is_never_known_less() -> None:
     unknown = {"name": "clip.mp4", "decoded_frames": None, "notes": []}
     assert merge_sources(former, unknown)["decoded_frames"] == 50
     assert merge_sources(unknown, latest)["decoded_frames"] == 7
+
+
+def test_c3_what_is_known_of_the_source_is_kept_with_the_component_that_told_it(
+    backend: Backend,
+) -> None:
+    run = build_run_record()
+    transaction = RunTransaction.create(backend, run, lambda: NOW)
+    transaction.commit(build_product(run), source={"decoded_frames": 7, "notes": ["a", "b"]})
+    transaction.finish(source={"decoded_frames": 5, "notes": ["b", "c"]}, peak_rss_bytes=None)
+    source = transaction.read().run.source
+    assert (source["decoded_frames"], source["notes"]) == (7, ["a", "b", "c"])
