@@ -127,7 +127,7 @@ class RayExecutor:
             cpus: Cores of a cluster on this machine; None: all.
         """
         ray.init(
-            address=address,
+            address=address or "local",  # never one that happens to run here
             num_cpus=cpus if address is None else None,
             include_dashboard=False if address is None else None,
             log_to_driver=False,
