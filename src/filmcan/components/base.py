@@ -73,7 +73,8 @@ class Resources:
     Attributes:
         cpus: Cores that it keeps busy.
         gpus: Share of an accelerator, where the profile lets it use one.
-        memory_mib: Resident memory at its peak, weights included, for 720p sources.
+        memory_mib: About how much memory it needs beside the others, weights included; estimated
+            from the size of its weights, for 720p sources.
     """
 
     cpus: float = 1.0
