@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 HOUSEKEEPING = "_filmcan"
 """The folder below a store's root that holds its own files (C2.3); none of them is data."""
 
+_NO_NAMES = frozenset({"", ".", ".."})
+
 FORMAT_MARKER = f"{HOUSEKEEPING}/format"
 FORMAT_TEXT = b"filmcan store 1\n"
 
@@ -221,7 +223,7 @@ def split_path(path: str) -> tuple[str, ...]:
         InvalidContentError: The path could lead out of the store, or is written in a second way.
     """
     parts = tuple(path.split("/")) if path else ()
-    if any(part in ("", ".", "..") or "\0" in part or os.sep in part for part in parts):
+    if not _NO_NAMES.isdisjoint(parts) or "\0" in path or (os.sep != "/" and os.sep in path):
         raise InvalidContentError(f"{path!r} is no path below the store", code="bad_path")
     return parts
 
