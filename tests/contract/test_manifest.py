@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from filmcan.contract.issues import Issue
 from filmcan.contract.manifest import (
     MAX_MANIFEST_BYTES,
     ArtifactRecord,
@@ -15,7 +16,7 @@ from filmcan.contract.manifest import (
     RunRecord,
     parse_manifest,
 )
-from filmcan.contract.reading import MAX_PROBLEMS
+from filmcan.contract.reading import MAX_PROBLEMS, ObjectReader
 from filmcan.contract.records import find_artifact_path_fault
 from filmcan.errors import InvalidManifestError
 
@@ -179,6 +180,13 @@ def test_b4_a_manifest_of_nothing_but_faults_is_refused_in_few_words(field: str)
         parse_manifest(f'{{"run":{{}},"components":{listed}}}'.encode())
     assert str(refusal.value).count("expected") == MAX_PROBLEMS
     assert "; and more" in str(refusal.value)
+
+
+def test_b4_no_more_items_are_looked_at_once_there_are_enough_problems() -> None:
+    problems: list[Issue] = []
+    for item in ObjectReader({"a": [{}] * 1_000}, "", problems).items("a"):
+        item.report("wrong")
+    assert len(problems) == MAX_PROBLEMS
 
 
 def test_b4_many_components_are_compared_in_one_pass() -> None:

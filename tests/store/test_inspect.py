@@ -599,3 +599,10 @@ def test_progress_names_each_run(backend: Backend) -> None:
         backend, with_data=False, on_progress=lambda share, place: told.append((share, place))
     )
     assert told == [(0.0, "local/v0/r1"), (0.5, "local/v1/r1")]
+
+
+def test_a_swapped_file_over_the_limit_is_refused(backend: Backend) -> None:
+    backend.swap("a/b", b"12345", expected=None)
+    with pytest.raises(InvalidContentError) as caught:
+        backend.find_versioned("a/b", limit=4)
+    assert caught.value.code == "too_large"

@@ -45,6 +45,7 @@ for _name, _descriptor in {
     "orderless": "'|f4'",
     "object_alias": "'|O8'",
     "long_text": "'<U999999999'",
+    "wide_text": "'<U300000000'",
     "python2": "'<a4'",
 }.items():
     _descr(f"b2_dtype_{_name}", _descriptor)
