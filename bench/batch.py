@@ -156,7 +156,7 @@ def measure_ray(folder: Path) -> None:
     plan = plan_settings(None, ["execution.decode_threads=1", "sampling.rate_hz=10"], ONLY)
     os.environ["PYTHONPATH"] = str(Path(__file__).parent)
     rates: dict[int, list[float]] = {1: [], 2: []}
-    for turn in range(2):
+    for turn in range(3):
         for workers, found in rates.items():
             os.environ[CORES_VARIABLE] = str(folder / f"cores{turn}{workers}")
             executor = RayExecutor(
@@ -174,7 +174,7 @@ def measure_ray(folder: Path) -> None:
             start, *rest = clock.times[workers - 1 :]
             found.append(len(rest) / (rest[-1] - start))
     pairs = [two / one for one, two in zip(rates[1], rates[2], strict=True)]
-    print("\nTwelve clips of six seconds, on Ray workers of one core; two rounds")
+    print("\nTwelve clips of six seconds, on Ray workers of one core; three rounds")
     for one, two, ratio in zip(rates[1], rates[2], pairs, strict=True):
         print(f"  one {3600 * one:6.0f}/h, two {3600 * two:6.0f}/h: {ratio:.2f}x; goal 1.7x")
 
