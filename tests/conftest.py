@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,6 +24,11 @@ from filmcan.testing.object_server import ENVIRONMENT, start_object_server
 settings.register_profile("filmcan", settings(), deadline=None)
 settings.register_profile("fuzz", settings(), deadline=None, max_examples=5000)
 settings.load_profile("filmcan")
+
+# A shell starts a background job with Ctrl-C ignored, and the children of the tests inherit that;
+# of a handler they would inherit nothing.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
 
