@@ -66,7 +66,9 @@ def test_run_prints_one_json_object_with_the_promised_keys(
         "run_path",
         "status",
         "components",
+        "unchanged",
     ]
+    assert document["unchanged"] is False
     assert (tmp_path / document["run_path"] / "manifest.json").is_file()
     assert document["components"][0]["name"] == "loudness_extractor"
     assert list(document["components"][1]) == [
@@ -75,6 +77,7 @@ def test_run_prints_one_json_object_with_the_promised_keys(
         "empty_reason",
         "error",
         "duration_ms",
+        "reused_from_run_id",
     ]
     assert document["components"][1]["empty_reason"] == "dependency_missing"
 
@@ -282,7 +285,7 @@ def test_ctrl_c_exits_with_130(
     def interrupt(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("filmcan.operations.process.process_video", interrupt)
+    monkeypatch.setattr("filmcan.operations.process.process_order", interrupt)
     code, _, err = call(capsys, "run", clip, "--store", tmp_path)
     assert code == 130
     assert "Interrupted" in err

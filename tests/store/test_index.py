@@ -845,7 +845,7 @@ def test_an_index_is_surveyed_and_dropped(local: LocalBackend, url: str) -> None
 
 
 def test_two_that_synchronise_at_once_lose_nothing(
-    local: LocalBackend, url: str, monkeypatch: pytest.MonkeyPatch
+    is_settled: None, local: LocalBackend, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = open_index(local, url), open_index(local, url)
     first.rebuild()

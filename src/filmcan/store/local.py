@@ -198,6 +198,20 @@ class LocalBackend:
                     continue
         return found
 
+    def check_root(self) -> None:
+        """Refuse a root that is there and no folder.
+
+        Raises:
+            StoreUnavailableError: It is a file.
+        """
+        if self._root.path.exists() and not self._root.path.is_dir():
+            raise StoreUnavailableError(
+                "it is a file, not a folder",
+                code="no_store",
+                where=self.url,
+                hint="Name a folder with --store.",
+            )
+
     @contextlib.contextmanager
     def _locked(self, path: str, kind: str = "swap") -> Iterator[None]:
         # A fixed number of lock files of each kind: a holder takes one of a kind at a time, and
@@ -213,13 +227,7 @@ class LocalBackend:
         """Make the root, its housekeeping folders and the format marker, once per backend."""
         if self._is_marked:
             return
-        if self._root.path.exists() and not self._root.path.is_dir():
-            raise StoreUnavailableError(
-                "it is a file, not a folder",
-                code="no_store",
-                where=self.url,
-                hint="Name a folder with --store.",
-            )
+        self.check_root()
         with self._root.directory(LOCKS, create=True):
             pass
         try:

@@ -154,6 +154,7 @@ def open_store(url: str | Path, *, must_exist: bool = False) -> Store:
         is_missing = must_exist and backend.list_folder("") == Listing((), {})
     else:
         backend = LocalBackend(Path(text))
+        backend.check_root()
         is_missing = must_exist and not Path(text).is_dir()
     if is_missing:
         raise StoreUnavailableError(
