@@ -18,7 +18,7 @@ import numpy as np
 from fuzz_guard import guarded
 from fuzz_referee import Referee
 
-from filmcan.contract.manifest import parse_manifest
+from filmcan.contract.manifest import _parse_field_by_field, parse_manifest
 from filmcan.errors import InvalidArtifactError, InvalidManifestError
 from filmcan.npz.limits import DEFAULT_LIMITS
 from filmcan.npz.npy_header import NpyHeader, find_header_end, parse_header
@@ -336,11 +336,14 @@ def _run_manifest(data: bytes) -> bool:
     try:
         with guarded():
             manifest = parse_manifest(data)
+            slowly = _parse_field_by_field(data, "")
             written = manifest.to_bytes()
             again = parse_manifest(written)
     except InvalidManifestError as error:
         _hold_message(error)
         return False
+    if slowly != manifest:
+        raise DisagreementError("the manifest reads differently at once and field by field")
     if again != manifest:
         raise DisagreementError("the manifest reads differently after being written")
     lost = _find_lost(json.loads(data), json.loads(written), "")

@@ -23,7 +23,7 @@ from filmcan.store.index import known, reading, scan, state
 from filmcan.store.index.database import Database, IndexFaultError
 from filmcan.store.index.index import StoreIndex, open_index
 from filmcan.store.index.questions import Outcome, Page, Paging, RunFilter
-from filmcan.store.index.rows import build_rows
+from filmcan.store.index.rows import build_rows, sum_rows
 from filmcan.store.index.tables import STATE
 from filmcan.store.local import LocalBackend
 from filmcan.store.marks import CHANGES
@@ -906,3 +906,8 @@ def test_a_folder_that_vanishes_while_it_is_listed_is_empty(
     monkeypatch.setattr(scanner, "_is_folder", lambda _: True)
     assert scanner.list_folders("nobody").names == {}
     assert scan.LocalScanner(f"{local.url}/nowhere").read_marks() is None
+
+
+def test_values_that_no_manifest_holds_have_no_checksum() -> None:
+    assert sum_rows(("a", 1), (("b", None),)) == sum_rows(["a", 1], [["b", None]]) != ""
+    assert sum_rows(("\ud800",), ()) == ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -113,21 +113,27 @@ def find_artifact_path_fault(path: str, component: str) -> str | None:
     return None
 
 
-def find_component_faults(record: ComponentRecord) -> list[str]:
-    """Return what is inconsistent in a component's record: status, reason, error, artifacts."""
-    status, artifacts = record.status, record.artifacts
+def find_outcome_faults(
+    status: Status, empty_reason: str | None, error: str | None, kinds: Sequence[str]
+) -> list[str]:
+    """Return what is inconsistent in how a component ended.
+
+    Args:
+        status: What its record says.
+        empty_reason: Likewise.
+        error: Likewise.
+        kinds: The kind of each artifact that it lists.
+    """
     faults = []
-    if (status == "empty") != bool(record.empty_reason):
-        faults.append(f"status {status} with empty_reason {record.empty_reason!r}")
-    if (status == "error") != bool(record.error):
-        faults.append(f"status {status} with error {record.error!r}")
+    if (status == "empty") != bool(empty_reason):
+        faults.append(f"status {status} with empty_reason {empty_reason!r}")
+    if (status == "error") != bool(error):
+        faults.append(f"status {status} with error {error!r}")
     if status == "error":
-        if artifacts:
+        if kinds:
             faults.append("status error lists artifacts")
-    elif len(artifacts) != 1 or artifacts[0].kind != "npz":
-        npz = sum(artifact.kind == "npz" for artifact in artifacts)
-        if npz != 1:
-            faults.append(f"status {status} lists {npz} NPZ, expected one")
+    elif kinds.count("npz") != 1:
+        faults.append(f"status {status} lists {kinds.count('npz')} NPZ, expected one")
     return faults
 
 

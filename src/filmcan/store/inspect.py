@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from filmcan.contract.ids import find_id_fault
 from filmcan.contract.issues import Issue, Level
-from filmcan.contract.manifest import MANIFEST_NAME, ArtifactRecord, ComponentRecord, Manifest
+from filmcan.contract.manifest import MANIFEST_NAME, ArtifactFacts, ComponentFacts, ManifestFacts
 from filmcan.errors import InvalidArtifactError, InvalidContentError, NotFoundError
 from filmcan.files import TEMPORARY_PREFIX
 from filmcan.npz.npy import NpyReader
@@ -23,7 +23,7 @@ from filmcan.npz.reader import NpzReader
 from filmcan.npz.source import FileSource, bring_near
 from filmcan.npz.verified import hash_source
 from filmcan.store.base import FORMAT_MARKER, FORMAT_TEXT, HOUSEKEEPING
-from filmcan.store.manifests import check_place, read_manifest
+from filmcan.store.manifests import check_place, read_facts
 from filmcan.store.quarantine import QUARANTINE
 from filmcan.store.tombstones import Tombstone, find_tombstone
 
@@ -148,7 +148,7 @@ def _inspect_run(backend: Backend, run: tuple[str, Tombstone], *, with_data: boo
 
 
 def find_disagreements(
-    meta: dict[str, object], manifest: Manifest, component: ComponentRecord
+    meta: dict[str, object], manifest: ManifestFacts, component: ComponentFacts
 ) -> Iterator[str]:
     """Yield where an artifact's meta says something else than its manifest and place (C8.5)."""
     run = manifest.run
@@ -272,7 +272,7 @@ class _RunInspector:
         strange = self._list_files()
         self._found.runs += 1
         try:
-            manifest = read_manifest(self._backend, path)
+            manifest = read_facts(self._backend, path)
             check_place(manifest, path)
         except NotFoundError:
             self._judge_lost()
@@ -316,7 +316,7 @@ class _RunInspector:
             message = "neither a manifest nor an artifact; gc removes it"
             self._found.add("warning", "manifest_missing", self._path, message)
 
-    def _judge_listed(self, manifest: Manifest) -> None:
+    def _judge_listed(self, manifest: ManifestFacts) -> None:
         listed = {f"{self._path}/{MANIFEST_NAME}"}
         for component in manifest.components:
             for artifact in component.artifacts:
@@ -328,7 +328,7 @@ class _RunInspector:
                 _judge_loose(self._found, folder, name)
 
     def _judge_artifact(
-        self, manifest: Manifest, component: ComponentRecord, artifact: ArtifactRecord
+        self, manifest: ManifestFacts, component: ComponentFacts, artifact: ArtifactFacts
     ) -> None:
         place = f"{self._path}/{artifact.path}"
         self._found.artifacts += 1
@@ -355,7 +355,7 @@ class _RunInspector:
             self._found.read_bytes += artifact.size_bytes
 
     def _judge_size(
-        self, place: str, component: str, artifact: ArtifactRecord, size: int | None
+        self, place: str, component: str, artifact: ArtifactFacts, size: int | None
     ) -> None:
         if size is None:
             code, message = "artifact_missing", "the manifest lists it, but it is not there"
@@ -366,7 +366,7 @@ class _RunInspector:
 
 
 def _find_faults(
-    source: ByteSource, artifact: ArtifactRecord, *, with_data: bool
+    source: ByteSource, artifact: ArtifactFacts, *, with_data: bool
 ) -> dict[str, object] | tuple[str, str]:
     """Return the meta of a sound artifact ({} for a sub-artifact), else code and message.
 
@@ -387,7 +387,7 @@ def _find_faults(
             source.close()
 
 
-def _read_container(source: ByteSource, artifact: ArtifactRecord) -> dict[str, object]:
+def _read_container(source: ByteSource, artifact: ArtifactFacts) -> dict[str, object]:
     """Read the end, the directory and the meta of a container; of a sub-artifact the header."""
     if artifact.kind == "npy":
         NpyReader(source)

@@ -12,7 +12,9 @@ from filmcan.contract.manifest import (
     MANIFEST_NAME,
     MAX_MANIFEST_BYTES,
     Manifest,
+    ManifestFacts,
     RunRecord,
+    parse_facts,
     parse_manifest,
 )
 from filmcan.errors import ConflictError, InvalidManifestError, NotFoundError
@@ -47,19 +49,30 @@ def read_manifest(backend: Backend, run_path: str) -> Manifest:
         InvalidManifestError: The manifest is damaged, or names other ids than its place.
         StoreUnavailableError: The store refused.
     """
-    path = f"{run_path}/{MANIFEST_NAME}"
+    return parse_manifest(_read(backend, run_path), where=f"{run_path}/{MANIFEST_NAME}")
+
+
+def read_facts(backend: Backend, run_path: str) -> ManifestFacts:
+    """Return what a run's manifest says, for those who only look at many.
+
+    Raises:
+        As `read_manifest` does.
+    """
+    return parse_facts(_read(backend, run_path), where=f"{run_path}/{MANIFEST_NAME}")
+
+
+def _read(backend: Backend, run_path: str) -> bytes:
     try:
-        data = backend.read(path, limit=MAX_MANIFEST_BYTES)
+        return backend.read(f"{run_path}/{MANIFEST_NAME}", limit=MAX_MANIFEST_BYTES)
     except NotFoundError as error:
         raise NotFoundError(
             "there is no such run",
             where=run_path,
             hint="List what there is with `filmcan list`.",
         ) from error
-    return parse_manifest(data, where=path)
 
 
-def check_place(manifest: Manifest, path: str) -> None:
+def check_place(manifest: ManifestFacts, path: str) -> None:
     """Refuse a manifest that names other ids than the folder it lies in (threats B4).
 
     Raises:

@@ -22,7 +22,7 @@ from filmcan.files import TEMPORARY_PREFIX
 from filmcan.store.base import FORMAT_MARKER, FORMAT_TEXT, HOUSEKEEPING
 
 if TYPE_CHECKING:
-    from filmcan.contract.manifest import RunRecord
+    from filmcan.contract.manifest import RunFacts, RunRecord
     from filmcan.store.base import Backend
 
 TOMBSTONES = f"{HOUSEKEEPING}/tombstones"
@@ -84,7 +84,7 @@ class Tombstone:
         """True while any deletion of the video or of a run is under way."""
         return self != self.with_all_done()
 
-    def is_dead(self, run: RunRecord) -> bool:
+    def is_dead(self, run: RunFacts) -> bool:
         """Tell whether a run began before a deletion that concerns it."""
         seen = run.extra.get(DELETIONS_KEY)
         known = seen if isinstance(seen, list) else []

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from filmcan.errors import InvalidContentError, NotFoundError
 from filmcan.store.index.rows import RunRows, build_rows
 from filmcan.store.local import LocalBackend
-from filmcan.store.manifests import check_place, read_manifest
+from filmcan.store.manifests import check_place, read_facts
 from filmcan.store.side_by_side import read_each
 from filmcan.store.tombstones import TOMBSTONES, find_tombstone
 
@@ -80,7 +80,7 @@ def _read_chunk(backend: Backend, has_tombstones: bool, looks: Sequence[Look]) -
 def _read_run(backend: Backend, look: Look, *, has_tombstones: bool) -> Seen:
     with contextlib.suppress(NotFoundError):
         try:
-            manifest = read_manifest(backend, look.path)
+            manifest = read_facts(backend, look.path)
             check_place(manifest, look.path)
             if has_tombstones:
                 tombstone = find_tombstone(backend, look.path.rpartition("/")[0])

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, TypeVar, cast
 
+import msgspec
+
 from filmcan.contract.canonical import canonical_json
 from filmcan.store.index.tables import COMPONENTS, RUNS
 
 if TYPE_CHECKING:
-    from filmcan.contract.manifest import ComponentRecord, Manifest
+    from filmcan.contract.manifest import ComponentFacts, ManifestFacts
 
 Values = tuple[object, ...]
 _T = TypeVar("_T")
@@ -58,8 +60,9 @@ _get_course = attrgetter(
 )
 
 _MOST = (1 << 63) - 1
-_NUL = "\\x00"
-"""As `repr` writes it: no database but SQLite stores one in a text."""
+_NUL = b"\\u0000"
+"""As it stands in JSON: no database but SQLite stores one in a text."""
+_encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ class RunRows:
     checksum: str
 
 
-def build_rows(manifest: Manifest) -> RunRows:
+def build_rows(manifest: ManifestFacts) -> RunRows:
     """Return the rows of a manifest."""
     source = manifest.run.source
     run = (
@@ -90,26 +93,31 @@ def build_rows(manifest: Manifest) -> RunRows:
         _find_number(source, "duration_sec"),
         "\n".join(manifest.run.planned_components),
     )
-    components = tuple(
-        _build_component(position, record) for position, record in enumerate(manifest.components)
-    )
-    text = repr((run, components))
+    listed: Sequence[ComponentFacts] = manifest.components
+    components = tuple(map(_build_component, range(len(listed)), listed))
+    text = _encode((run, components))
     if _NUL in text:
         run, components = _without_nul(run), tuple(map(_without_nul, components))
-        text = repr((run, components))
-    return RunRows(run, components, _sum_text(text))
+        text = _encode((run, components))
+    return RunRows(run, components, _sum(text))
 
 
 def sum_rows(run: Sequence[object], components: Sequence[Sequence[object]]) -> str:
-    """Return the digest of the rows of one run, as they are or as a database gave them back."""
-    return _sum_text(repr((tuple(run), tuple(map(tuple, components)))))
+    """Return the digest of the rows of one run as a database gave them back.
+
+    Values that no manifest can hold have none: "".
+    """
+    try:
+        return _sum(_encode((tuple(run), tuple(map(tuple, components)))))
+    except (TypeError, ValueError):
+        return ""
 
 
-def _sum_text(text: str) -> str:
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+def _sum(text: bytes) -> str:
+    return hashlib.blake2b(text, digest_size=8).hexdigest()
 
 
-def _build_component(position: int, record: ComponentRecord) -> Values:
+def _build_component(position: int, record: ComponentFacts) -> Values:
     path = sha256 = size = None
     subs = total = 0
     for item in record.artifacts:

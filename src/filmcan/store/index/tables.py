@@ -16,7 +16,7 @@ from sqlalchemy import (
     Text,
 )
 
-LAYOUT = 1
+LAYOUT = 2
 
 METADATA = MetaData()
 
