@@ -117,7 +117,9 @@ def test_skipping_at_any_rate_and_for_any_request_gives_the_same(
         ("mpeg4.mp4", {"codec": "mpeg4", "options": {"g": "12", "bf": "2"}}),
         ("raw.h264", {}),
         ("slotted.avi", {}),
-        ("dense.mp4", {"options": {**B_FRAMES, "g": "150"}, "frames": 120}),
+        ("dense.mp4", {
+            "options": {**B_FRAMES, "g": "150"}, "times_ms": [200 * n for n in range(150)],
+        }),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
@@ -202,10 +204,11 @@ def test_a_component_that_has_enough_ends_a_skipping_pass(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", ["bikes.mp4", "bottles.mp4", "cockatoo.mp4", "nasa_13013.mp4",
                                   "rotated_90_phone_dog.mp4", "syn_vfr_carphone.mp4"])  # fmt: skip
+@pytest.mark.parametrize("rate_hz", [0.25, 2.0])
 def test_corpus_clips_are_the_same_with_skipping(
-    media_corpus: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    media_corpus: Path, monkeypatch: pytest.MonkeyPatch, name: str, rate_hz: float
 ) -> None:
-    sampling = replace(SPARSE, rate_hz=0.25)
+    sampling = replace(SPARSE, rate_hz=rate_hz)
     ours, full = read_both(media_corpus / "video" / name, monkeypatch, sampling=sampling)
     assert ours.summary.decoded_frames != full.summary.decoded_frames
     assert ours.summary.frame_count == full.summary.frame_count

@@ -128,6 +128,14 @@ def test_a_folder_without_a_manifest_is_an_error_in_a_store(run_folder: Path) ->
     assert found(run_folder.parents[2]) == [("error", "manifest_missing")]
 
 
+def test_a_run_that_was_killed_as_it_began_is_a_warning(run_folder: Path) -> None:
+    begun = run_folder.with_name("20260131T120000Z-killed00")
+    (begun / COMPONENT).mkdir(parents=True)
+    assert found(run_folder.parents[2]) == [("warning", "manifest_missing")]
+    (begun / COMPONENT / f"{COMPONENT}.0123456789ab.npz").write_bytes(b"")
+    assert found(run_folder.parents[2]) == [("error", "manifest_missing")]
+
+
 def test_an_unfinished_run_is_named_as_such(run_folder: Path) -> None:
     def reopen(document: dict[str, object]) -> None:
         document["run"].update(finished_at=None, status=None)  # type: ignore[attr-defined]

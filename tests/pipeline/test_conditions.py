@@ -203,7 +203,7 @@ def _judge(run: Run, name: str, entry: dict[str, object]) -> None:
     else:
         assert found["core_optical_flow"] is None, name
         if "video_decode_error" not in probe and not name.endswith("nasa_13013.mp4"):
-            assert run.manifest.run.source["decoded_frames"] == probe["decoded_frames"], name
+            assert run.manifest.run.source["frame_count"] == probe["decoded_frames"], name
             assert run.manifest.run.source["failed_frames"] == 0, name
     has_text = truth.get("has_subtitles") or name.endswith("nasa_13013.mp4")
     assert found["text_processor"] == (None if has_text else "no_text_available"), name

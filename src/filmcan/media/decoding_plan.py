@@ -23,10 +23,10 @@ PASS_OVER, REFERENCE, WANTED, LAST_WANTED = range(4)
 and take all frames out before the next group."""
 
 _MAX_READ_SHARE = 0.5
-_MAX_WANTED_SHARE = 0.05
-"""Beyond both of these a full pass is nearly as fast, and it sees every frame's damage. At most a
-twentieth of the frames wanted leaves few B-frames to decode, whatever is read (measured: 60 s of
-720p with 0.4 samples a second)."""
+_MAX_WANTED_SHARE = 0.2
+"""Beyond both of these a full pass is nearly as fast, and it sees every frame's damage. Half of the
+frames of ordinary H.264 are B-frames to which nothing refers: with two samples a second, and the
+frame before each, 58 % of 60 s of 720p are decoded at 64 % of the cost of all."""
 
 
 @dataclass(frozen=True, slots=True)

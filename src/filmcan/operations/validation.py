@@ -105,7 +105,7 @@ def validate_store(store: Store, *, find_schema: FindSchema = get_schema) -> Ver
             artifacts += count
         else:
             issues += _check_folder(store.backend, path)
-    issues += _find_json_below(store.backend, HOUSEKEEPING)
+    issues += _find_json(_list_below(store.backend, HOUSEKEEPING))
     return Verdict(Report(tuple(issues)), runs, artifacts)
 
 
@@ -196,11 +196,11 @@ class _Run:
             manifest = parse_manifest(data, where=place)
             check_place(manifest, path)
         except NotFoundError:
-            issue = _issue("error", "manifest_missing", "", "the run has no manifest", path)
-            return [issue, *_find_json_below(self._backend, path)], 0
+            return _judge_lost(self._backend, path), 0
         except InvalidContentError as error:
             issue = _issue("error", error.code, MANIFEST_NAME, error.message, path)
-            return [issue, *_find_json_below(self._backend, path, allowed=place)], 0
+            files = [name for name in _list_below(self._backend, path) if name != place]
+            return [issue, *_find_json(files)], 0
         issues: list[Issue] = []
         if scope.is_whole:
             found = [*validate_manifest(manifest), *find_absent_fields(parse_json(data))]
@@ -338,20 +338,32 @@ def _find_strange(listing: Listing, folder: str) -> list[Issue]:
     ]
 
 
-def _find_json_below(backend: Backend, folder: str, *, allowed: str = "") -> list[Issue]:
-    """Find JSON where no manifest says what else may lie there (C1.2, C2.3)."""
-    issues: list[Issue] = []
+def _judge_lost(backend: Backend, path: str) -> list[Issue]:
+    """Judge a run without a manifest: lost, or ended before there was anything to list."""
+    files = _list_below(backend, path)
+    is_lost = any(file.endswith(".npz") for file in files)
+    level: Level = "error" if is_lost else "warning"
+    message = "the run has no manifest"
+    if not is_lost:
+        message += " and no artifact: it ended as it began, and gc removes it"
+    return [_issue(level, "manifest_missing", "", message, path), *_find_json(files)]
+
+
+def _list_below(backend: Backend, folder: str) -> list[str]:
+    files: list[str] = []
     pending = [folder]
     while pending:
         place = pending.pop()
         listing = backend.list_folder(place)
         pending += [f"{place}/{name}" for name in reversed(listing.folders)]
-        issues += [
-            _judge_stray(name, f"{place}/{name}")
-            for name in listing.files
-            if _is_forbidden(name) and f"{place}/{name}" != allowed
-        ]
-    return issues
+        files += [f"{place}/{name}" for name in listing.files]
+    return files
+
+
+def _find_json(files: list[str]) -> list[Issue]:
+    """Find JSON where no manifest says what else may lie there (C1.2, C2.3)."""
+    names = ((file.rpartition("/")[2], file) for file in files)
+    return [_judge_stray(name, file) for name, file in names if _is_forbidden(name)]
 
 
 def _is_forbidden(name: str) -> bool:
