@@ -13,6 +13,7 @@ import pytest
 
 from filmcan.errors import BadMediaError
 from filmcan.media.decode import MediaPass
+from filmcan.media.source_file import SourceFile
 from filmcan.operations.explain import explain_run
 from filmcan.operations.process import Order, plan_settings, process_order, process_video
 from filmcan.operations.stale import find_stale_results
@@ -283,13 +284,13 @@ def test_a_source_is_hashed_once_and_again_when_it_changed(
 ) -> None:
     monkeypatch.setenv("FILMCAN_CACHE", str(tmp_path / "cache"))
     hashed: list[str] = []
-    original = digest_cache.SourceFile.sha256
+    original = SourceFile.sha256
 
-    def sha256(self: digest_cache.SourceFile) -> str:
+    def sha256(self: SourceFile) -> str:
         hashed.append(self.name)
         return original(self)
 
-    monkeypatch.setattr(digest_cache.SourceFile, "sha256", sha256)
+    monkeypatch.setattr(SourceFile, "sha256", sha256)
     source = tmp_path / "a.mp4"
     source.write_bytes(clip.read_bytes())
     first = digest_cache.hash_source(source)

@@ -73,7 +73,10 @@ def configure(
 
 @app.command()
 def run(
-    source: Annotated[Path, typer.Argument(help="Video, sound or picture file.")],
+    source: Annotated[
+        str,
+        typer.Argument(help="Video, sound or picture file, or the URL of one (s3://, https://)."),
+    ],
     *,
     store: StoreOption = DEFAULT_STORE,
     platform_id: Annotated[
@@ -98,11 +101,11 @@ def run(
     from filmcan.cli.progress import RunProgress
     from filmcan.cli.reports import build_run_json, print_run_report
     from filmcan.cli.screen import print_json, print_text
-    from filmcan.operations.process import Order, plan_settings, process_order
+    from filmcan.operations.process import Order, parse_source, plan_settings, process_order
     from filmcan.operations.targets import open_target_store
 
-    order = Order(source, platform_id, video_id, run_id, document, force)
-    with RunProgress(source.name) as progress:
+    order = Order(parse_source(source), platform_id, video_id, run_id, document, force)
+    with RunProgress(order.source.name) as progress:
         plan = plan_settings(profile, settings, only)
         done = process_order(order, plan, open_target_store(store), progress)
     if json:

@@ -54,11 +54,15 @@ def read_text_sources(
 
 
 def digest_text_inputs(
-    source: Path, document: Path | Mapping[str, object] | None
+    source: Path | None, document: Path | Mapping[str, object] | None
 ) -> dict[str, object]:
     """Return the digests of what `read_text_sources` would read beside the source itself.
 
     The source is not opened: what subtitle streams say is known by the digest of its bytes.
+
+    Args:
+        source: The video file; None for one that has nothing beside it.
+        document: A DOC.json, or the same as a mapping, or None.
 
     Returns:
         `document_sha256`, None without a document, and `sidecars`, what follows the source's stem
@@ -68,13 +72,13 @@ def digest_text_inputs(
         BadDocumentError: The document is wrong.
     """
     given = _read_document(document)
-    sidecars = () if given.transcript is not None else find_sidecars(source, given.language)
+    digests: dict[str, str] = {}
+    if source is not None and given.transcript is None:
+        for sidecar in find_sidecars(source, given.language):
+            digests[sidecar.path.name.removeprefix(source.stem)] = _hash_sidecar(sidecar.path)
     return {
         "document_sha256": None if given == TextSources() else hash_canonical(asdict(given)),
-        "sidecars": {
-            sidecar.path.name.removeprefix(source.stem): _hash_sidecar(sidecar.path)
-            for sidecar in sidecars
-        },
+        "sidecars": digests,
     }
 
 

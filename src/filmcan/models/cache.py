@@ -3,7 +3,8 @@
     <cache>/assets/<first 2 hex>/<sha256>   the files, read-only
     <cache>/locks/<sha256>                  held while that file is fetched
     <cache>/partial/<sha256>, <sha256>.*    a download to go on with; for the lock's holder alone
-    <cache>/work/<name>/, <name>.lock       a fetch in progress; swept once its process is gone
+    <cache>/work/<name>/, <name>.lock       a fetch in progress, a source from a URL while it is
+                                            worked on; swept once its process is gone
 
 The whole folder is expendable: what is missing is fetched again.
 """
@@ -122,6 +123,13 @@ class Cache:
             finally:
                 shutil.rmtree(folder / name, ignore_errors=True)
                 (folder / f"{name}.lock").unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Remove the workspaces of processes that are gone."""
+        folder = self.root / "work"
+        if folder.is_dir():
+            with locked(self.root / "work.lock"):
+                _sweep(folder)
 
 
 def open_cache() -> Cache:

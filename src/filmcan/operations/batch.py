@@ -13,12 +13,13 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from filmcan.errors import ComponentFailedError, FilmcanError, InternalError
-from filmcan.operations.batch_job import BatchJob
-from filmcan.operations.batch_videos import BatchRules, Ready, Settled, Video, VideoBook
+from filmcan.operations.batch_job import BatchJob, Fetched, FetchJob
+from filmcan.operations.batch_videos import BatchRules, Ready, Settled, Unseen, Video, VideoBook
 from filmcan.pipeline.endings import record_endings
 from filmcan.pipeline.events import log_event
 from filmcan.pipeline.executors.base import Died, Ended, Event, Executor
@@ -38,6 +39,8 @@ _GLANCE_SEC = 0.02
 """How long workers are listened to while a free one waits for a video to be looked up."""
 _ELSEWHERE_SEC = 1.0
 """How long a video that another batch works on is left alone before it is looked at again."""
+
+_FETCH_TRIES = 2
 
 _AHEAD = 4
 """Videos that are looked at before there is a free worker for them."""
@@ -92,6 +95,22 @@ class _Work:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Fetch:
+    """A video whose object a worker fetches.
+
+    Attributes:
+        video: The video.
+        tries: How often it was tried, this time included.
+    """
+
+    video: Video
+    tries: int = 1
+
+
+_Look = Future[Ready | Settled | Unseen]
+
+
 def run_batch(
     items: Sequence[BatchItem],
     plan: Plan,
@@ -139,6 +158,8 @@ class _Driver:
         self._leases = Leases(store.backend, name_process(), has_ended)
         self._renewed = time.monotonic()
         self._working: dict[int, _Work] = {}
+        self._fetching: dict[int, _Fetch] = {}
+        self._fetched: list[Video] = []
         self._waiting: list[tuple[float, Video]] = []
         self._numbers = iter(range(1 << 62))
         self._results: list[VideoResult] = []
@@ -149,14 +170,15 @@ class _Driver:
         self._total = len(items)
         videos = deque(Video(number, item) for number, item in enumerate(items))
         with self._closing() as scout:
-            ahead: deque[Future[Ready | Settled]] = deque()
+            ahead: deque[_Look] = deque()
             while True:
                 self._look_ahead(videos, ahead, scout)
                 self._begin_what_is_ready(ahead)
                 self._renew_leases()
-                if not videos and not ahead and not self._waiting and not self._working:
+                is_at_work = bool(self._working or self._fetching)
+                if not videos and not ahead and not self._waiting and not is_at_work:
                     return self._results
-                if self._working or (self._waiting and not ahead):
+                if is_at_work or (self._waiting and not ahead):
                     is_looking = bool(ahead) and self._executor.free_slots > 0
                     for event in self._executor.wait(_GLANCE_SEC if is_looking else _WAIT_SEC):
                         self._take(event)
@@ -175,10 +197,12 @@ class _Driver:
     def _look_ahead(
         self,
         videos: deque[Video],
-        ahead: deque[Future[Ready | Settled]],
+        ahead: deque[_Look],
         scout: ThreadPoolExecutor,
     ) -> None:
         """Have the next videos identified and looked up while workers are busy."""
+        while self._fetched:  # first of all: a worker has their bytes
+            ahead.appendleft(scout.submit(self._book.look_up, self._fetched.pop()))
         now = time.monotonic()
         due = [video for moment, video in self._waiting if moment <= now]
         self._waiting = [(moment, video) for moment, video in self._waiting if moment > now]
@@ -187,9 +211,9 @@ class _Driver:
         while videos and len(ahead) < _AHEAD:
             ahead.append(scout.submit(self._book.look_up, videos.popleft()))
 
-    def _begin_what_is_ready(self, ahead: deque[Future[Ready | Settled]]) -> None:
+    def _begin_what_is_ready(self, ahead: deque[_Look]) -> None:
         while ahead:
-            is_busy = bool(self._working) or bool(self._waiting)
+            is_busy = bool(self._working or self._fetching or self._waiting)
             if is_busy and not ahead[0].done():
                 return
             found = ahead[0].result()
@@ -198,9 +222,33 @@ class _Driver:
                 self._end(found.result)
             elif self._executor.free_slots > 0:
                 ahead.popleft()
-                self._begin(found)
+                if isinstance(found, Unseen):
+                    self._fetch(_Fetch(found.video))
+                else:
+                    self._begin(found)
             else:
                 return
+
+    def _fetch(self, fetch: _Fetch) -> None:
+        """Have a worker find out which video is behind a URL."""
+        source = fetch.video.item.source
+        if isinstance(source, Path):
+            raise InternalError("a file is not fetched", where=source.name)
+        number = next(self._numbers)
+        self._fetching[number] = fetch
+        self._executor.submit(number, FetchJob(source, self._plan.max_fetch_bytes))
+
+    def _take_fetched(self, fetch: _Fetch, event: Event) -> None:
+        if isinstance(event, Died):
+            if fetch.tries < _FETCH_TRIES:
+                self._fetch(replace(fetch, tries=fetch.tries + 1))
+                return
+            error: FilmcanError = ComponentFailedError(event.message, code=event.kind)
+            self._end(self._book.fail_unseen(fetch.video, error, 0.0))
+        elif isinstance(event.result, Fetched):
+            self._fetched.append(self._book.take_fetched(fetch.video, event.result, event.task))
+        else:
+            self._end(self._book.fail_unseen(fetch.video, _get_error(event), event.seconds))
 
     def _begin(self, ready: Ready) -> None:
         """Take the lease of a video and start on it; leave it for later where it is taken."""
@@ -210,6 +258,8 @@ class _Driver:
             return
         # Another batch may have done it between our look and our lease.
         again = self._book.look_up(ready.video)
+        if isinstance(again, Unseen):
+            raise InternalError("a video whose digest was known has none", where=ready.path)
         if isinstance(again, Settled):
             self._leases.release(ready.path)
             self._end(again.result)
@@ -227,9 +277,13 @@ class _Driver:
         only = work.only if work.trying is None else (work.trying,)
         order = self._book.build_order(work.ready, work.run_id)
         job = BatchJob(order, self._store.url, self._plan.profile, only or self._book.names)
-        self._executor.submit(number, job)
+        self._executor.submit(number, job, after=work.ready.video.after)
 
     def _take(self, event: Event) -> None:
+        fetch = self._fetching.pop(event.task, None)
+        if fetch is not None:
+            self._take_fetched(fetch, event)
+            return
         work = self._working.pop(event.task)
         if isinstance(event, Ended):
             work.seconds += event.seconds
@@ -241,9 +295,7 @@ class _Driver:
         if event.error is None:
             self._go_on(work)
             return
-        error = event.error
-        if not isinstance(error, FilmcanError):
-            error = InternalError(f"{type(error).__name__}: {error}")
+        error = _get_error(event)
         if error.code == "store_full":
             raise error  # no other video could be written either
         self._finish(work, self._book.fail(work.ready, error, work.seconds))
@@ -288,6 +340,12 @@ class _Driver:
         if now - self._renewed > DEFAULT_TERM_SEC / 4:
             self._renewed = now
             self._leases.renew()
+
+
+def _get_error(event: Ended) -> FilmcanError:
+    if isinstance(event.error, FilmcanError):
+        return event.error
+    return InternalError(f"{type(event.error).__name__}: {event.error}")
 
 
 def _log(result: VideoResult) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from filmcan.errors import MissingExtraError, StoreUnavailableError
+from filmcan.models.cache import open_cache
 from filmcan.operations.batch import BatchObserver, BatchReport, run_batch
 from filmcan.operations.batch_job import run_batch_job
 from filmcan.operations.batch_sources import find_items
@@ -73,7 +74,7 @@ def process_batch(
     """Run a profile on many videos; what is done is passed over.
 
     Args:
-        sources: Files, folders, globs and lists; see `find_items`.
+        sources: Files, folders, globs, URLs and lists; see `find_items`.
         options: How.
         rules: What counts as done.
         observer: Told each video's result.
@@ -99,7 +100,10 @@ def process_batch(
         told = MeteredObserver(options.metrics_file, told)
         told.write()
     executor = _open_executor(plan, options, len(items))
-    return run_batch(items, plan, store, executor, observer=told, rules=rules)
+    try:
+        return run_batch(items, plan, store, executor, observer=told, rules=rules)
+    finally:
+        open_cache().sweep()  # copies of sources whose workers are gone
 
 
 def _open_executor(plan: Plan, options: BatchOptions, videos: int) -> Executor:

@@ -1,4 +1,4 @@
-"""Which videos a batch is about: files, folders, globs, and lists with ids and documents."""
+"""Which videos a batch is about: files, folders, globs, URLs, and lists with ids and documents."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import csv
 import glob
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 
 from filmcan.contract.canonical import JsonError, parse_json
-from filmcan.errors import BadProfileError, MissingExtraError, NotFoundError
+from filmcan.errors import BadMediaError, BadProfileError, MissingExtraError, NotFoundError
+from filmcan.pipeline.remote_source import RemoteFolder, RemoteSource, parse_place
+from filmcan.pipeline.source_copy import list_objects
 
 _SUFFIXES = """
 3gp aac aiff amr ape asf avi avif bmp caf dv flac flv gif gxf heic ivf jpeg jpg m2ts m4a m4v mka
@@ -31,13 +33,13 @@ class BatchItem:
     """One video of a batch.
 
     Attributes:
-        source: The file.
+        source: The file, or the object behind a URL.
         platform_id: Where it is from; None: the batch's own, or `local`.
         video_id: Which video; None: from the digest of its bytes.
         document: Its text: a JSON file, or the document itself.
     """
 
-    source: Path
+    source: Path | RemoteSource
     platform_id: str | None = None
     video_id: str | None = None
     document: Path | Mapping[str, object] | None = None
@@ -48,13 +50,15 @@ def find_items(sources: Iterable[str]) -> list[BatchItem]:
 
     Args:
         sources: Files; folders, searched to the bottom for media by their suffix; glob patterns
-            (`**` for any depth); lists: `.csv`, `.jsonl` or `.parquet` with the columns of
-            `COLUMNS`, of which `source` alone must be there. Paths in a list start from its folder.
+            (`**` for any depth); URLs of objects, and those that end in `/` of folders in buckets;
+            lists: `.csv`, `.jsonl` or `.parquet` with the columns of `COLUMNS`, of which `source`
+            alone must be there. Paths in a list start from its folder.
 
     Raises:
         NotFoundError: A name means nothing.
+        BadMediaError: A URL cannot be taken, or the folder it names cannot be listed.
         BadProfileError: A list is malformed; the message names the row.
-        MissingExtraError: A Parquet list without pyarrow.
+        MissingExtraError: A Parquet list without pyarrow; a folder in a bucket without obstore.
     """
     found: dict[tuple[object, ...], BatchItem] = {}
     for name in sources:
@@ -64,8 +68,12 @@ def find_items(sources: Iterable[str]) -> list[BatchItem]:
 
 
 def _expand(name: str) -> Iterator[BatchItem]:
-    path = Path(name)
-    if path.is_dir():
+    path = parse_place(name)
+    if isinstance(path, RemoteFolder):
+        yield from _walk_bucket(path)
+    elif isinstance(path, RemoteSource):
+        yield BatchItem(path)
+    elif path.is_dir():
         yield from _walk(path)
     elif path.suffix.casefold() in LIST_SUFFIXES and path.is_file():
         yield from _read_list(path)
@@ -100,11 +108,27 @@ def _walk(folder: Path) -> Iterator[BatchItem]:
         yield BatchItem(path)
 
 
+def _walk_bucket(folder: RemoteFolder) -> Iterator[BatchItem]:
+    is_empty = True
+    for source in list_objects(folder):
+        below = source.key.removeprefix(folder.prefix)
+        is_media = PurePosixPath(source.key).suffix.casefold() in MEDIA_SUFFIXES
+        if is_media and not any(part.startswith(".") for part in below.split("/")):
+            is_empty = False
+            yield BatchItem(source)
+    if is_empty:
+        raise NotFoundError(
+            "the folder holds no media file",
+            where=folder.url,
+            hint="Media are known by suffix; name other objects, or list them.",
+        )
+
+
 def _read_list(path: Path) -> Iterator[BatchItem]:
     readers = {".csv": _read_csv, ".parquet": _read_parquet}
     read = readers.get(path.suffix.casefold(), _read_json_lines)
     for number, row in enumerate(read(path), 1):
-        yield _parse_row(row, path, f"{path.name} row {number}")
+        yield from _parse_row(row, path, f"{path.name} row {number}")
 
 
 def _read_csv(path: Path) -> Iterator[Mapping[str, object]]:
@@ -150,7 +174,7 @@ def _read_parquet(path: Path) -> Iterator[Mapping[str, object]]:
         raise BadProfileError(f"not readable as Parquet: {error}", where=path.name) from error
 
 
-def _parse_row(row: Mapping[str, object], path: Path, where: str) -> BatchItem:
+def _parse_row(row: Mapping[str, object], path: Path, where: str) -> Iterator[BatchItem]:
     source = row.get("source") or row.get(_SOURCE_ALIAS)
     if not isinstance(source, str) or not source:
         raise BadProfileError(
@@ -158,12 +182,29 @@ def _parse_row(row: Mapping[str, object], path: Path, where: str) -> BatchItem:
             where=where,
             hint=f"Columns: {', '.join(COLUMNS)}.",
         )
-    return BatchItem(
+    item = BatchItem(
         source=path.parent / source,
         platform_id=_get_text(row, "platform_id", where),
         video_id=_get_text(row, "video_id", where),
         document=_parse_document(row.get("document"), path, where),
     )
+    try:
+        place = parse_place(source)
+    except BadMediaError as error:
+        raise BadProfileError(error.message, where=where, hint=error.hint) from error
+    if isinstance(place, RemoteSource):
+        yield replace(item, source=place)
+    elif not isinstance(place, RemoteFolder):
+        yield item
+    elif item.video_id is not None or item.document is not None:
+        raise BadProfileError(
+            "a folder of a bucket has no video_id and no document",
+            where=where,
+            hint="Name its objects one by one.",
+        )
+    else:
+        for found in _walk_bucket(place):
+            yield replace(found, platform_id=item.platform_id)
 
 
 def _get_text(row: Mapping[str, object], name: str, where: str) -> str | None:

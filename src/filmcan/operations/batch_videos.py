@@ -6,22 +6,31 @@ Used by the driver of a batch. Reads digests and manifests, never media.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from filmcan.contract.signature import hash_canonical
 from filmcan.errors import BadMediaError, ConflictError, FilmcanError, NotFoundError
-from filmcan.operations.process import Order, build_fresh_run_id, identify_video
+from filmcan.operations.process import Order, build_fresh_run_id, check_ids, identify_video
 from filmcan.pipeline.endings import record_endings
 from filmcan.pipeline.faults import describe_error, tell_reason
 from filmcan.pipeline.keys import Keys, VideoInputs, plan_keys
 from filmcan.pipeline.provenance import find_version
+from filmcan.pipeline.remote_source import RemoteSource
 from filmcan.pipeline.reuse import find_settled, find_unfinished, is_settled, sort_latest_first
+from filmcan.pipeline.source_copy import (
+    FETCH_CODES,
+    SourceCopy,
+    find_known_digest,
+    look_at,
+    remember,
+)
 from filmcan.store.failures import Failure, find_failure, record_failure
 
 if TYPE_CHECKING:
     from filmcan.contract.manifest import ComponentRecord
+    from filmcan.operations.batch_job import Fetched
     from filmcan.operations.batch_sources import BatchItem
     from filmcan.pipeline.plan import Plan
     from filmcan.store.run import Run
@@ -56,10 +65,19 @@ class BatchRules:
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """One video of a batch, by its place in it."""
+    """One video of a batch.
+
+    Attributes:
+        number: Its place in the batch.
+        item: What the batch was told of it.
+        sha256: The digest of its object's bytes, where they were fetched in this batch.
+        after: The task that fetched them, whose worker may have them still.
+    """
 
     number: int
     item: BatchItem
+    sha256: str | None = None
+    after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +150,13 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
+class Unseen:
+    """A video behind a URL of which nothing can be known before its bytes were fetched."""
+
+    video: Video
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
     """A video of which nothing is left to do."""
 
@@ -158,16 +183,22 @@ class VideoBook:
         self._done: set[str] = set()
         self.names = tuple(self._planned)
 
-    def look_up(self, video: Video) -> Ready | Settled:
-        """Return what is known of a video."""
-        order = Order(
-            source=video.item.source,
-            platform_id=video.item.platform_id or self._rules.platform_id,
-            video_id=video.item.video_id,
-            document=video.item.document,
-        )
+    def look_up(self, video: Video) -> Ready | Settled | Unseen:
+        """Return what is known of a video. No bytes of an object are fetched for it."""
+        order = self._build_plain_order(video)
         try:
-            inputs = identify_video(order)
+            check_ids(order)
+            if isinstance(order.source, RemoteSource) and video.sha256 is None:
+                source = look_at(order.source)
+                video = replace(
+                    video,
+                    item=replace(video.item, source=source),
+                    sha256=find_known_digest(source),
+                )
+                if video.sha256 is None:
+                    return Unseen(video)
+            with SourceCopy(order.source, limit_bytes=0, sha256=video.sha256) as copy:
+                inputs = identify_video(order, copy)
         except FilmcanError as error:
             return Settled(self._tell_failure(order, None, describe_error(error)))
         keys = plan_keys(self._plan, inputs)
@@ -188,6 +219,19 @@ class VideoBook:
             told = f"{failure.code}: {failure.message}"
             return Settled(self._tell_failure(order, inputs, told))
         return ready
+
+    def take_fetched(self, video: Video, fetched: Fetched, task: int) -> Video:
+        """Return a video of which now is known what it is, and remember that for later batches."""
+        remember(fetched.source, fetched.sha256)
+        source = video.item.source
+        if isinstance(source, RemoteSource) and fetched.source.is_same_as(source):
+            remember(source, fetched.sha256)  # a listing may state its time otherwise
+        return replace(video, sha256=fetched.sha256, after=task)
+
+    def fail_unseen(self, video: Video, error: FilmcanError, seconds: float) -> VideoResult:
+        """Return the result of a video that could not be fetched; another batch tries again."""
+        order = self._build_plain_order(video)
+        return self._tell_failure(order, None, describe_error(error), seconds)
 
     def begin(self, ready: Ready) -> Begun | Settled:
         """Choose the run that takes a video's results, for the holder of its lease."""
@@ -211,9 +255,10 @@ class VideoBook:
     def build_order(self, ready: Ready, run_id: str) -> Order:
         """Return the order for a worker."""
         order = ready.order
-        document = order.document
+        source, document = order.source, order.document
         return Order(
-            source=order.source.absolute(),  # a worker may have another working folder
+            # A worker may have another working folder.
+            source=source.absolute() if isinstance(source, Path) else source,
             platform_id=ready.inputs.platform_id,
             video_id=ready.inputs.video_id,
             run_id=run_id,
@@ -221,6 +266,7 @@ class VideoBook:
             force=self._rules.force,
             anew=self._find_anew(ready),
             planned=self.names,
+            sha256=ready.inputs.sha256 if isinstance(source, RemoteSource) else None,
         )
 
     def find_run(self, ready: Ready, run_id: str) -> Run | None:
@@ -247,12 +293,21 @@ class VideoBook:
 
     def fail(self, ready: Ready, error: FilmcanError, seconds: float) -> VideoResult:
         """Return the result of a video without a run, and remember what would fail again."""
-        if isinstance(error, BadMediaError) or error.code in _LASTING:
+        is_of_its_bytes = isinstance(error, BadMediaError) and error.code not in FETCH_CODES
+        if is_of_its_bytes or error.code in _LASTING:
             failure = Failure(error.code, str(error))
             key = self._build_failure_key(ready)
             with contextlib.suppress(ConflictError):  # somebody remembers it already
                 record_failure(self._store.backend, ready.path, key, failure)
         return self._tell_failure(ready.order, ready.inputs, describe_error(error), seconds)
+
+    def _build_plain_order(self, video: Video) -> Order:
+        return Order(
+            source=video.item.source,
+            platform_id=video.item.platform_id or self._rules.platform_id,
+            video_id=video.item.video_id,
+            document=video.item.document,
+        )
 
     def _wants_again(self, ready: Ready, run: Run) -> bool:
         if ready.path in self._done:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from filmcan.errors import InvalidContentError, NotFoundError
 from filmcan.operations.process import Order, identify_video
 from filmcan.operations.targets import locate
+from filmcan.pipeline.source_copy import SourceCopy
 from filmcan.pipeline.staleness import Difference, compare_parts, find_stale, get_parts
 from filmcan.store.manifests import read_manifest
 
@@ -83,9 +84,9 @@ def explain_run(
     inputs = None
     if source is not None:
         ids = run.manifest.run
-        inputs = identify_video(
-            Order(source, platform_id=ids.platform_id, video_id=ids.video_id, document=document)
-        )
+        order = Order(source, platform_id=ids.platform_id, video_id=ids.video_id, document=document)
+        with SourceCopy(source, limit_bytes=plan.max_fetch_bytes) as copy:
+            inputs = identify_video(order, copy)
     stale = find_stale(run.manifest, plan, inputs)
     before = _read_earlier(run)
     return Explanation(

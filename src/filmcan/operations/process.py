@@ -21,14 +21,15 @@ from filmcan.contract.times import format_time
 from filmcan.media.document import TextSources
 from filmcan.media.probe import probe_source
 from filmcan.media.text_sources import digest_text_inputs, read_text_sources
-from filmcan.pipeline.digest_cache import hash_source
 from filmcan.pipeline.job import Job, Observer
 from filmcan.pipeline.keys import Keys, VideoInputs, plan_keys
 from filmcan.pipeline.plan import Plan, plan_run
 from filmcan.pipeline.profile import resolve_profile
 from filmcan.pipeline.provenance import build_source_record, find_version
+from filmcan.pipeline.remote_source import RemoteSource, parse_source
 from filmcan.pipeline.reuse import Carried, find_carried, find_unchanged
 from filmcan.pipeline.runner import run_plan
+from filmcan.pipeline.source_copy import SourceCopy, look_at
 from filmcan.store.manifests import check_joinable, merge_sources
 from filmcan.store.run import Run
 from filmcan.store.store import Store, open_store
@@ -36,6 +37,18 @@ from filmcan.store.store import Store, open_store
 if TYPE_CHECKING:
     from filmcan.contract.manifest import ComponentRecord
     from filmcan.media.probe import Probe
+
+__all__ = [
+    "Order",
+    "Processed",
+    "build_fresh_run_id",
+    "check_ids",
+    "identify_video",
+    "parse_source",
+    "plan_settings",
+    "process_order",
+    "process_video",
+]
 
 LOCAL_PLATFORM = "local"
 
@@ -56,7 +69,7 @@ class Order:
     """What to run on which video.
 
     Attributes:
-        source: A video, sound or picture file.
+        source: A video, sound or picture file, or an object behind a URL.
         platform_id: Where the video is from; `local` when not given.
         video_id: Which video; `sha256-` and 16 hex of its bytes when not given.
         run_id: Joins this run when it exists, else creates it; a fresh id when not given.
@@ -64,9 +77,10 @@ class Order:
         force: Compute even what an earlier run could provide.
         anew: Components to compute even so.
         planned: All that the run is to hold in the end, when this order does a part of it.
+        sha256: The digest that an object's bytes were found to have; other bytes are refused.
     """
 
-    source: Path
+    source: Path | RemoteSource
     platform_id: str | None = None
     video_id: str | None = None
     run_id: str | None = None
@@ -74,6 +88,7 @@ class Order:
     force: bool = False
     anew: frozenset[str] = frozenset()
     planned: tuple[str, ...] = ()
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +125,8 @@ def process_video(
     one is returned.
 
     Args:
-        source: A video, sound or picture file.
+        source: A video, sound or picture file; or the URL of one, such as `s3://BUCKET/KEY`, which
+            is fetched for as long as the run takes.
         store: Where runs are kept: a folder, a URL, or an open store.
         platform_id: Where the video is from; `local` when not given.
         video_id: Which video; `sha256-` and 16 hex of its bytes when not given.
@@ -133,7 +149,7 @@ def process_video(
     opened = store if isinstance(store, Store) else open_store(store)
     plan = plan_settings(profile, settings, only)
     order = Order(
-        source=Path(source),
+        source=parse_source(source) if isinstance(source, str) else source,
         platform_id=platform_id,
         video_id=video_id,
         run_id=run_id,
@@ -157,14 +173,31 @@ def plan_settings(
 
 
 def process_order(
-    order: Order, plan: Plan, store: Store, observer: Observer | None = None
+    order: Order,
+    plan: Plan,
+    store: Store,
+    observer: Observer | None = None,
+    copy: SourceCopy | None = None,
 ) -> Processed:
     """Carry out one order.
+
+    Args:
+        order: What to run on which video.
+        plan: How.
+        store: Where the run goes.
+        observer: Is told how the run goes on.
+        copy: The order's source, where it has been fetched already; closed by the caller.
 
     Raises:
         As `process_video`.
     """
-    inputs = identify_video(order)
+    if copy is None:
+        source = order.source if isinstance(order.source, Path) else look_at(order.source)
+        with SourceCopy(source, limit_bytes=plan.max_fetch_bytes, sha256=order.sha256) as own:
+            return process_order(order, plan, store, observer, own)
+    told = observer if observer is not None else _Silent()
+    copy.on_bytes = lambda _: told.on_progress(0.0)  # bytes have come, nothing was read yet
+    inputs = identify_video(order, copy)
     keys = plan_keys(plan, inputs)
     earlier = [] if order.force else store.runs(inputs.platform_id, inputs.video_id)
     if order.run_id is None and not order.anew:
@@ -173,24 +206,45 @@ def process_order(
             return Processed(unchanged, is_unchanged=True)
     wanted = {name: key for name, key in keys.items() if name not in order.anew}
     carried = find_carried(earlier, wanted, order.run_id)
-    job = _build_job(order, plan, inputs, keys, carried)
+    job = _build_job(order, plan, inputs, keys, carried, copy=copy)
     if job.joins:
         check_joinable(store.backend, job.run)
-    run_plan(job, store.backend, observer if observer is not None else _Silent())
+    run_plan(job, store.backend, told)
     record = job.run
     run = store.run(record.platform_id, record.video_id, record.run_id)
     return Processed(run, is_unchanged=False)
 
 
-def identify_video(order: Order) -> VideoInputs:
+def identify_video(order: Order, copy: SourceCopy) -> VideoInputs:
     """Return which video an order is about and the digests of what is given with it.
 
     Nothing is decoded, and a source that was hashed before is not read.
+
+    Args:
+        order: What is said of the video.
+        copy: Its source.
 
     Raises:
         BadDocumentError: The document is wrong.
         InvalidIdError: An id is refused.
         BadMediaError: The source is missing, unreadable, empty or no regular file.
+    """
+    check_ids(order)
+    sha256 = copy.get_digest()
+    beside = order.source if isinstance(order.source, Path) else None
+    return VideoInputs(
+        platform_id=order.platform_id if order.platform_id is not None else LOCAL_PLATFORM,
+        video_id=order.video_id if order.video_id is not None else f"sha256-{sha256[:16]}",
+        sha256=sha256,
+        text=digest_text_inputs(beside, order.document),
+    )
+
+
+def check_ids(order: Order) -> None:
+    """Check the ids that an order gives.
+
+    Raises:
+        InvalidIdError: One is refused.
     """
     ids: tuple[tuple[IdKind, str | None], ...] = (
         ("platform_id", order.platform_id),
@@ -200,13 +254,6 @@ def identify_video(order: Order) -> VideoInputs:
     for kind, value in ids:
         if value is not None:
             parse_id(kind, value)
-    sha256 = hash_source(order.source)
-    return VideoInputs(
-        platform_id=order.platform_id if order.platform_id is not None else LOCAL_PLATFORM,
-        video_id=order.video_id if order.video_id is not None else f"sha256-{sha256[:16]}",
-        sha256=sha256,
-        text=digest_text_inputs(order.source, order.document),
-    )
 
 
 def build_fresh_run_id() -> str:
@@ -216,21 +263,29 @@ def build_fresh_run_id() -> str:
 
 
 def _build_job(
-    order: Order, plan: Plan, inputs: VideoInputs, keys: Keys, carried: Mapping[str, Carried]
+    order: Order,
+    plan: Plan,
+    inputs: VideoInputs,
+    keys: Keys,
+    carried: Mapping[str, Carried],
+    *,
+    copy: SourceCopy,
 ) -> Job:
     """Look into the source as far as the components that are to be computed need it."""
     computed = [item for item in plan.components if item.component.name not in carried]
-    probe = probe_source(order.source, plan.limits, inputs.sha256) if computed else None
+    source = copy.get_path() if computed else Path(order.source.name)
+    probe = probe_source(source, plan.limits, inputs.sha256) if computed else None
     text = TextSources()
     if probe is not None and any(item.component.kind == "text" for item in computed):
-        text = read_text_sources(order.source, order.document, probe.subtitles)
+        text = read_text_sources(source, order.document, probe.subtitles)
     record = _plan_record(plan, inputs, probe, order)
     for found in carried.values():
         former = {**found.run.manifest.run.source, "name": order.source.name}
+        former.pop("url", None)
         record = replace(record, source=merge_sources(former, record.source))
     return Job(
         plan=plan,
-        source=order.source,
+        source=source,
         probe=probe,
         text=text,
         inputs=inputs,
@@ -244,6 +299,9 @@ def _build_job(
 def _plan_record(plan: Plan, inputs: VideoInputs, probe: Probe | None, order: Order) -> RunRecord:
     now = format_time(datetime.now(UTC))
     version = find_version()
+    source = {"sha256": inputs.sha256} if probe is None else build_source_record(probe)
+    if isinstance(order.source, RemoteSource):
+        source["url"] = order.source.url
     return RunRecord(
         platform_id=inputs.platform_id,
         video_id=inputs.video_id,
@@ -255,6 +313,6 @@ def _plan_record(plan: Plan, inputs: VideoInputs, probe: Probe | None, order: Or
         updated_at=now,
         planned_components=order.planned or tuple(item.component.name for item in plan.components),
         profile=plan.profile.document,
-        source={"sha256": inputs.sha256} if probe is None else build_source_record(probe),
+        source=source,
         filmcan_version=version,
     )

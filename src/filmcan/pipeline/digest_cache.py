@@ -2,8 +2,9 @@
 
 A file is known by device, inode, size and time of its last change, so a renamed or moved one is
 known too. What was changed a moment ago is never remembered: a clock ticks coarsely, and a second
-change could hide in the same tick. The file lies in the user's cache and is expendable: whatever
-goes wrong with it, sources are hashed.
+change could hide in the same tick. An object behind a URL is known by what its server says of it
+(`RemoteSource.identify`). The cache lies with the user's others and is expendable: whatever goes
+wrong with it, sources are hashed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sqlite3
 import time
 from pathlib import Path
 
-from filmcan.media.source_file import SourceFile, find_source
+from filmcan.media.source_file import find_source
 from filmcan.models.cache import open_cache
 
 _NAME = "digests.sqlite"
@@ -34,40 +35,42 @@ def hash_source(path: Path) -> str:
         BadMediaError: It is missing, unreadable, empty or no regular file.
     """
     source = find_source(path)
-    place = open_cache().root / _NAME
-    known = _find(place, source)
+    identity = ":".join(map(str, source.identity))
+    known = find_digest(identity)
     if known is not None:
         return known
     digest = source.sha256()
     if time.time_ns() - source.identity[-1] > _SETTLED_NS:
-        _keep(place, source, digest)
+        keep_digest(identity, digest)
     return digest
 
 
-def _find(place: Path, source: SourceFile) -> str | None:
+def find_digest(identity: str) -> str | None:
+    """Return the digest of what has an identity, None where it is not known."""
+    place = _get_place()
     if not place.is_file():
         return None
     with contextlib.suppress(sqlite3.Error), contextlib.closing(_connect(place)) as database:
         row = database.execute(
-            "SELECT sha256 FROM digests WHERE identity = ?", (_name(source),)
+            "SELECT sha256 FROM digests WHERE identity = ?", (identity,)
         ).fetchone()
         return None if row is None else str(row[0])
     return None
 
 
-def _keep(place: Path, source: SourceFile, digest: str) -> None:
+def keep_digest(identity: str, digest: str) -> None:
+    """Remember the digest of what has an identity."""
+    place = _get_place()
     with contextlib.suppress(sqlite3.Error, OSError):
         place.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.closing(_connect(place)) as database, database:
             database.execute(_CREATE)
-            database.execute(
-                "INSERT OR REPLACE INTO digests VALUES (?, ?)", (_name(source), digest)
-            )
+            database.execute("INSERT OR REPLACE INTO digests VALUES (?, ?)", (identity, digest))
+
+
+def _get_place() -> Path:
+    return open_cache().root / _NAME
 
 
 def _connect(place: Path) -> sqlite3.Connection:
     return sqlite3.connect(place, timeout=_BUSY_SEC)
-
-
-def _name(source: SourceFile) -> str:
-    return ":".join(map(str, source.identity))

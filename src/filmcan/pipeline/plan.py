@@ -55,6 +55,7 @@ class Plan:
     component_timeout_sec: float
     stall_timeout_sec: float
     worker_memory_bytes: int | None
+    max_fetch_bytes: int
 
 
 def plan_run(profile: Profile, only: Iterable[str] | None = None) -> Plan:
@@ -96,6 +97,7 @@ def plan_run(profile: Profile, only: Iterable[str] | None = None) -> Plan:
         stall_timeout_sec=_get_seconds(execution, "stall_timeout_sec"),
         worker_memory_bytes=_get_count(execution, "worker_memory_mib", low=0, high=1 << 30) << 20
         or None,
+        max_fetch_bytes=_get_count(execution, "max_fetch_mib", high=1 << 30) << 20,
     )
 
 

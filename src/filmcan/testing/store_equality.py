@@ -41,7 +41,7 @@ their arrays are compared themselves."""
 VOLATILE_META_KEYS = frozenset({"created_at", "reused_from_run_id", "run_id"})
 
 
-def describe_store(path: Path) -> dict[str, object]:
+def describe_store(path: str | Path) -> dict[str, object]:
     """Return what the latest run of each video holds: video -> manifest, metas, arrays."""
     videos: dict[str, list[Run]] = {}
     for run in open_store(path).runs():

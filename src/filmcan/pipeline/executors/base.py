@@ -62,8 +62,14 @@ class Executor(Protocol):
         """How many more tasks may be submitted now."""
         ...
 
-    def submit(self, task: int, payload: object) -> None:
-        """Begin a task; there must be a free slot."""
+    def submit(self, task: int, payload: object, *, after: int | None = None) -> None:
+        """Begin a task; there must be a free slot.
+
+        Args:
+            task: Its number.
+            payload: What the function is given.
+            after: A task whose process keeps something for this one; that process is preferred.
+        """
         ...
 
     def wait(self, timeout_sec: float) -> list[Event]:

@@ -59,6 +59,7 @@ class _Worker:
     process: SpawnProcess
     pipe: Connection
     task: int | None = None
+    last: int | None = None
     payload: object = None
     started: float = 0.0
     heard: float = 0.0
@@ -89,11 +90,10 @@ class LocalExecutor:
         """The processes that are there now."""
         return [worker.process.pid for worker in self._workers if worker.process.pid is not None]
 
-    def submit(self, task: int, payload: object) -> None:
-        """Begin a task; there must be a free slot."""
-        worker = next((item for item in self._workers if item.task is None), None)
-        if worker is None:
-            worker = self._start()
+    def submit(self, task: int, payload: object, *, after: int | None = None) -> None:
+        """Begin a task; there must be a free slot. See `Executor.submit`."""
+        idle = [item for item in self._workers if item.task is None]
+        worker = min(idle, key=lambda item: item.last != after) if idle else self._start()
         worker.task, worker.payload = task, payload
         worker.started = worker.heard = time.monotonic()
         # A worker that died while it was idle is found dead by `wait`.
@@ -162,6 +162,7 @@ class LocalExecutor:
         if word not in (_DONE, _FAILED) or worker.task is None:
             return None
         task, worker.task, worker.payload = worker.task, None, None
+        worker.last = task
         seconds = worker.heard - worker.started
         if worker.is_tainted:
             self._drop(worker)

@@ -70,6 +70,7 @@ class _Slot:
 
     actor: Any
     task: int | None = None
+    last: int | None = None
     result: Any = None
     look: Any = None
     started: float = 0.0
@@ -145,9 +146,10 @@ class RayExecutor:
         """How many more tasks may be submitted now."""
         return self._size - sum(slot.task is not None for slot in self._slots)
 
-    def submit(self, task: int, payload: object) -> None:
-        """Begin a task; there must be a free slot."""
-        slot = next((item for item in self._slots if item.task is None), None)
+    def submit(self, task: int, payload: object, *, after: int | None = None) -> None:
+        """Begin a task; there must be a free slot. See `Executor.submit`."""
+        idle = [item for item in self._slots if item.task is None]
+        slot = min(idle, key=lambda item: item.last != after, default=None)
         if slot is None:
             slot = _Slot(self._start())
             # The first answer says that it has been placed; until then it may wait for room.
@@ -202,7 +204,7 @@ class RayExecutor:
             return self._drop(slot, "worker_crashed", f"its worker on the cluster died: {first}")
         except RayError as failure:
             return self._drop(slot, "worker_crashed", f"{type(failure).__name__} on the cluster")
-        slot.task = None
+        slot.task, slot.last = None, task
         if is_tainted:
             ray.kill(slot.actor)
             self._slots.remove(slot)

@@ -32,10 +32,14 @@ def check_url(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}/{prefix}".rstrip("/")
 
 
+def find_endpoint(environment: Mapping[str, str]) -> str:
+    """Return the server that is named instead of the cloud's own; empty where none is."""
+    return next((environment[name] for name in _ENDPOINTS if environment.get(name)), "")
+
+
 def is_loopback(environment: Mapping[str, str]) -> bool:
     """Tell whether the endpoint is plain HTTP to this very machine, which nobody can listen to."""
-    endpoint = next((environment[name] for name in _ENDPOINTS if environment.get(name)), "")
-    parts = urlsplit(endpoint)
+    parts = urlsplit(find_endpoint(environment))
     if parts.scheme != "http" or not parts.hostname:
         return False
     try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -22,6 +22,7 @@ from obstore.store import from_url
 from filmcan.errors import InvalidContentError, NotFoundError, StoreUnavailableError
 from filmcan.store.object_store.address import check_url, is_loopback
 from filmcan.store.object_store.records import Entry, Head, Tuning
+from filmcan.store.object_store.transfer import Transfer
 
 if TYPE_CHECKING:
     from obstore import Attributes, GetOptions, GetResult, ObjectMeta, UpdateVersion
@@ -32,10 +33,16 @@ _WRITES = "filmcanwrites"
 
 _TIMEOUT = timedelta(seconds=60)
 _LEAST_PART_BYTES = 5 << 20
+_PIECE_BYTES = 1 << 18
+"""A download comes in pieces of this size."""
+
 _MOST_PARTS = 9_000
 """S3 takes at most 10,000 parts of one upload, each but the last of 5 MiB or more."""
 
 _SERVERS_WORDS = re.compile(r"<Code>(\w+)</Code>.*?<Message>([^<]*)</Message>", re.DOTALL)
+
+_QUERY = re.compile(r"(https?://[^\s?]*)\?\S*")
+"""Of an address in a message; what stands there may be a signature."""
 
 _HOME = os.getpid()
 """The process that obstore's threads live in; a fork has none of them, and waits for ever."""
@@ -53,13 +60,20 @@ class ConditionFailedError(StoreUnavailableError):
 class Client:
     """A bucket below a prefix; no path leads out of it."""
 
-    def __init__(self, url: str, tuning: Tuning) -> None:
+    def __init__(self, url: str, tuning: Tuning, *, shown: str | None = None) -> None:
         """Read the options of the cloud from the environment; no request is made.
+
+        Args:
+            url: Of bucket and prefix.
+            tuning: How requests are made.
+            shown: Given for the address of a single file, whose path is then `""`: what messages
+                call it, since the address itself may hold a secret.
 
         Raises:
             StoreUnavailableError: The URL or an option is wrong.
         """
-        self.url = check_url(url)
+        self._address = check_url(url) if shown is None else url
+        self.url = self._address if shown is None else shown
         self.tuning = tuning
         self._repeating = self._connect(tuning.tries - 1)
         self._once = self._connect(0)
@@ -138,6 +152,50 @@ class Client:
                 return self._get_head(path)
         except NotFoundError:
             return None
+
+    def get_entry(self, path: str) -> Entry:
+        """Return what the bucket says of an object, as a listing would.
+
+        Raises:
+            NotFoundError: There is none.
+            StoreUnavailableError: The bucket refused.
+        """
+        with self._translated(path):
+            found = _repeat(obstore.get, self._repeating, path, options={"head": True})
+        return _read_entry(found.meta)
+
+    def download(
+        self, path: str, file: BinaryIO, *, limit: int, on_bytes: Callable[[int], None]
+    ) -> Entry:
+        """Write a whole object to an empty file, piece by piece, and return what it was.
+
+        A transfer that breaks goes on where it broke; where the server cannot do that, or has
+        another object by then, it begins anew.
+
+        Args:
+            path: The object.
+            file: Takes its bytes.
+            limit: Of a larger one nothing is written.
+            on_bytes: Is told how many bytes have just come.
+
+        Raises:
+            NotFoundError: There is none.
+            InvalidContentError: It is larger than `limit` bytes.
+            StoreUnavailableError: The bucket refused.
+            OSError: The file did.
+        """
+
+        def ask(start: int, known: Entry | None) -> tuple[Entry, int, Iterable[bytes]]:
+            if known is not None and known.tag and 0 < start < known.size:
+                rest = self._find_rest(path, start, known)
+                if rest is not None:
+                    return known, start, _read_pieces(rest)
+            whole = obstore.get(self._repeating, path)
+            return _read_entry(whole.meta), 0, _read_pieces(whole)
+
+        transfer = Transfer(ask, file, limit=limit, on_bytes=on_bytes)
+        with self._translated(path):
+            return _repeat.copy(stop=transfer.is_stuck)(transfer.go_on)
 
     def put(self, path: str, file: BinaryIO, size: int, write_id: str) -> None:
         """Store a file whole; long ones in parts, which are thrown away when one fails.
@@ -221,6 +279,20 @@ class Client:
         with self._translated(path):
             _repeat(obstore.copy, self._repeating, path, new_path)
 
+    def _find_rest(self, path: str, start: int, known: Entry) -> GetResult | None:
+        """Return what is left of an object; None when it was replaced, or comes only as a whole."""
+        options: GetOptions = {"range": (start, known.size), "if_match": known.tag}
+        try:
+            rest = obstore.get(self._repeating, path, options=options)
+        except exceptions.PreconditionError:
+            return None
+        except (exceptions.GenericError, exceptions.NotSupportedError) as error:
+            if _NO_RANGES.search(str(error)):
+                return None
+            raise
+        found = _read_entry(rest.meta)  # a plain web server is not told the condition
+        return rest if (found.tag, found.size) == (known.tag, known.size) else None
+
     def _get_head(self, path: str) -> Head:
         return _read_head(_repeat(obstore.get, self._repeating, path, options={"head": True}))
 
@@ -240,7 +312,7 @@ class Client:
 
     def _connect(self, retries: int) -> ObjectStore:
         client: ClientConfig = {"timeout": _TIMEOUT}
-        if is_loopback(os.environ):
+        if is_loopback(os.environ) or self._address.startswith("http:"):
             client["allow_http"] = True
         retry: RetryConfig = {
             "max_retries": retries,
@@ -251,7 +323,7 @@ class Client:
             },
         }
         try:
-            return from_url(self.url, client_options=client, retry_config=retry)
+            return from_url(self._address, client_options=client, retry_config=retry)
         except (exceptions.BaseError, ValueError) as error:
             raise StoreUnavailableError(
                 f"the store cannot be opened: {_shorten(error)}",
@@ -323,9 +395,14 @@ class Client:
 
 _PASSES = re.compile(
     r"body error|after \d+ retries.* 416 |\(code: (?:SlowDown|InternalError|ServiceUnavailable)\)"
+    r"|non-partial|Range request not supported"
 )
 """What obstore does not ask for again: a reply that was cut; the rest of one that was replaced by a
-shorter object meanwhile; an object that was not removed together with others."""
+shorter object meanwhile, or is not to be had alone; an object that was not removed together with
+others."""
+
+
+_NO_RANGES = re.compile(r"non-partial|Range request not supported")
 
 
 def _may_pass(error: BaseException) -> bool:
@@ -357,11 +434,17 @@ def _find_version(version: str | None) -> str:
 
 
 def _read_entry(meta: ObjectMeta) -> Entry:
-    return Entry(meta["path"], meta["size"], meta["last_modified"].timestamp())
+    modified = meta["last_modified"].timestamp()
+    return Entry(meta["path"], meta["size"], modified, meta["e_tag"] or "")
+
+
+def _read_pieces(result: GetResult) -> Iterable[bytes]:
+    # obstore's own buffer: has a length and can be written, and is never copied.
+    return cast("Iterable[bytes]", result.stream(min_chunk_size=_PIECE_BYTES))
 
 
 def _shorten(error: Exception) -> str:
-    text = str(error)
+    text = _QUERY.sub(r"\1", str(error))
     said = _SERVERS_WORDS.search(text)
     first = text.split("\n", 1)[0].partition("<")[0].rstrip(": ")
     return f"{first}: {said.group(1)}: {said.group(2)}"[:400] if said is not None else first[:400]

@@ -45,8 +45,16 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One object in a listing; `modified` is its time by the bucket's clock, in seconds."""
+    """One object as a listing states it.
+
+    Attributes:
+        path: Its name below the prefix.
+        size: Its bytes.
+        modified: When it was written by the bucket's clock, in seconds.
+        tag: Names these very bytes; empty where the server gives none.
+    """
 
     path: str
     size: int
     modified: float
+    tag: str
