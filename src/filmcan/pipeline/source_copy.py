@@ -272,6 +272,11 @@ def _tell(source: RemoteSource, error: FilmcanError) -> BadMediaError:
             error.message, code="source_denied", where=source.url,
             hint="Check the credentials, and what they may do in this bucket.",
         )  # fmt: skip
+    if error.code == "foreign_names":
+        return BadMediaError(
+            error.message, code="source_unreachable", where=source.url,
+            hint="Such an object stops a listing; name the others one by one, or in a list.",
+        )  # fmt: skip
     return BadMediaError(
         f"it cannot be fetched: {error.message.removeprefix('the store cannot be used: ')}",
         code="source_unreachable", where=source.url,

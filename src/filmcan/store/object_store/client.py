@@ -1,6 +1,6 @@
-"""The requests a store makes of a bucket, and their failures as typed errors.
+"""The requests that are made of a bucket; `failures` says what their failures mean.
 
-The one module that knows obstore. Two clients speak for it: one repeats what may be repeated
+These two modules know obstore. Two clients speak for it: one repeats what may be repeated
 (reads, listings, whole writes, removals), the other never repeats by itself. Conditional writes go
 through the second: repeated in the dark, a write whose reply was lost conflicts with itself.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -21,6 +21,12 @@ from obstore.store import from_url
 
 from filmcan.errors import InvalidContentError, NotFoundError, StoreUnavailableError
 from filmcan.store.object_store.address import check_url, is_loopback
+from filmcan.store.object_store.failures import (
+    ConditionFailedError,
+    shorten,
+    translated,
+    writing,
+)
 from filmcan.store.object_store.records import Entry, Head, Tuning
 from filmcan.store.object_store.transfer import Transfer
 
@@ -38,23 +44,6 @@ _PIECE_BYTES = 1 << 18
 
 _MOST_PARTS = 9_000
 """S3 takes at most 10,000 parts of one upload, each but the last of 5 MiB or more."""
-
-_SERVERS_WORDS = re.compile(r"<Code>(\w+)</Code>.*?<Message>([^<]*)</Message>", re.DOTALL)
-
-_QUERY = re.compile(r"(https?://[^\s?]*)\?\S*")
-"""Of an address in a message; what stands there may be a signature."""
-
-_HOME = os.getpid()
-"""The process that obstore's threads live in; a fork has none of them, and waits for ever."""
-
-_HINT = "Check the endpoint, the network and the credentials (environment variables of the cloud)."
-
-
-class ConditionFailedError(StoreUnavailableError):
-    """A conditional write was answered by 412, 409 or 404: not done, or done by its own first try.
-
-    `swap` finds out which.
-    """
 
 
 class Client:
@@ -86,7 +75,7 @@ class Client:
             InvalidContentError: It is larger than `limit` bytes; they were not fetched.
             StoreUnavailableError: The bucket refused.
         """
-        with self._translated(path):
+        with translated(path, self.url):
             return self._fetch(path, {}, limit)
 
     def get_end(self, path: str, size: int) -> tuple[Head, bytes]:
@@ -96,7 +85,7 @@ class Client:
             NotFoundError: There is none.
             StoreUnavailableError: The bucket refused.
         """
-        with self._translated(path):
+        with translated(path, self.url):
             try:
                 return self._fetch(path, {"range": {"suffix": size}})
             except (exceptions.GenericError, exceptions.NotSupportedError):
@@ -112,7 +101,7 @@ class Client:
             NotFoundError: There is none.
             StoreUnavailableError: The bucket refused.
         """
-        with self._translated(path):
+        with translated(path, self.url):
             try:
                 return self._fetch(path, {"range": (0, size)})
             except exceptions.GenericError:
@@ -131,7 +120,7 @@ class Client:
         if head.version:
             options = {"range": (start, stop), "version": head.version}
         try:
-            with self._translated(path):
+            with translated(path, self.url):
                 return self._fetch(path, options)[1]
         except (ConditionFailedError, NotFoundError) as error:
             raise StoreUnavailableError(
@@ -148,7 +137,7 @@ class Client:
             StoreUnavailableError: The bucket refused.
         """
         try:
-            with self._translated(path):
+            with translated(path, self.url):
                 return self._get_head(path)
         except NotFoundError:
             return None
@@ -160,7 +149,7 @@ class Client:
             NotFoundError: There is none.
             StoreUnavailableError: The bucket refused.
         """
-        with self._translated(path):
+        with translated(path, self.url):
             found = _repeat(obstore.get, self._repeating, path, options={"head": True})
         return _read_entry(found.meta)
 
@@ -194,7 +183,7 @@ class Client:
             return _read_entry(whole.meta), 0, _read_pieces(whole)
 
         transfer = Transfer(ask, file, limit=limit, on_bytes=on_bytes)
-        with self._translated(path):
+        with translated(path, self.url):
             return _repeat.copy(stop=transfer.is_stuck)(transfer.go_on)
 
     def put(self, path: str, file: BinaryIO, size: int, write_id: str) -> None:
@@ -204,7 +193,7 @@ class Client:
             StoreUnavailableError: The bucket refused.
         """
         part_bytes = max(self.tuning.part_bytes, _LEAST_PART_BYTES, size // _MOST_PARTS)
-        with self._writing(path):
+        with writing(path, self.url):
             obstore.put(
                 self._repeating,
                 path,
@@ -229,7 +218,7 @@ class Client:
             condition = {"e_tag": expected.tag}
             if expected.version:
                 condition["version"] = expected.version
-        with self._writing(path):
+        with writing(path, self.url):
             done = obstore.put(
                 self._once,
                 path,
@@ -246,7 +235,7 @@ class Client:
         Raises:
             StoreUnavailableError: The bucket refused, if only a page of it.
         """
-        with self._translated(folder):
+        with translated(folder, self.url):
             found = _repeat(obstore.list_with_delimiter, self._repeating, folder or None)
         return list(found["common_prefixes"]), [_read_entry(item) for item in found["objects"]]
 
@@ -256,7 +245,7 @@ class Client:
         Raises:
             StoreUnavailableError: The bucket refused.
         """
-        with self._translated(folder):
+        with translated(folder, self.url):
             found = _repeat(lambda: obstore.list(self._repeating, folder).collect())
         return [_read_entry(item) for item in found]
 
@@ -266,7 +255,7 @@ class Client:
         Raises:
             StoreUnavailableError: The bucket refused.
         """
-        with contextlib.suppress(NotFoundError), self._translated(path):
+        with contextlib.suppress(NotFoundError), translated(path, self.url):
             _repeat(obstore.delete, self._repeating, path)
 
     def copy(self, path: str, new_path: str) -> None:
@@ -276,7 +265,7 @@ class Client:
             NotFoundError: There is none.
             StoreUnavailableError: The bucket refused.
         """
-        with self._translated(path):
+        with translated(path, self.url):
             _repeat(obstore.copy, self._repeating, path, new_path)
 
     def _find_rest(self, path: str, start: int, known: Entry) -> GetResult | None:
@@ -326,71 +315,11 @@ class Client:
             return from_url(self._address, client_options=client, retry_config=retry)
         except (exceptions.BaseError, ValueError) as error:
             raise StoreUnavailableError(
-                f"the store cannot be opened: {_shorten(error)}",
+                f"the store cannot be opened: {shorten(error)}",
                 code="bad_url",
                 where=self.url,
                 hint="Write s3://BUCKET/PREFIX, and set the environment variables of the cloud.",
             ) from error
-
-    @contextlib.contextmanager
-    def _writing(self, path: str) -> Iterator[None]:
-        """Translate failures of writes, for which a 404 is a missing bucket or a lost object."""
-        try:
-            with self._translated(path):
-                yield
-        except NotFoundError as error:
-            raise ConditionFailedError(error.message, where=path) from error
-
-    @contextlib.contextmanager
-    def _translated(self, path: str) -> Iterator[None]:
-        """Turn a failure into the typed error that says what to do."""
-        if os.getpid() != _HOME:
-            raise StoreUnavailableError(
-                "this process was forked from one that loaded obstore, where it would hang",
-                code="forked",
-                where=self.url,
-                hint="Start workers with the spawn method of multiprocessing.",
-            )
-        try:
-            yield
-        except FileNotFoundError as error:
-            if "NoSuchBucket" in str(error):
-                raise self._refuse_bucket(error) from error
-            raise NotFoundError("there is no such file in the store", where=path) from error
-        except (exceptions.PreconditionError, exceptions.AlreadyExistsError) as error:
-            raise ConditionFailedError(_shorten(error), where=path) from error
-        except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError) as error:
-            raise StoreUnavailableError(
-                f"access is denied: {_shorten(error)}",
-                code="store_denied",
-                where=path or self.url,
-                hint="Check the credentials, and what they may do in this bucket.",
-            ) from error
-        except exceptions.InvalidPathError as error:
-            raise StoreUnavailableError(
-                f"an object has a name that is no path: {_shorten(error)}",
-                code="foreign_names",
-                where=path or self.url,
-                hint="Remove it with the tools of the cloud; nothing of filmcan wrote it.",
-            ) from error
-        except exceptions.BaseError as error:
-            if "NoSuchBucket" in str(error):
-                raise self._refuse_bucket(error) from error
-            raise StoreUnavailableError(
-                f"the store cannot be used: {_shorten(error)}", where=path or self.url, hint=_HINT
-            ) from error
-        except ValueError as error:
-            raise InvalidContentError(
-                f"{path!r} is no path below the store", code="bad_path"
-            ) from error
-
-    def _refuse_bucket(self, error: Exception) -> StoreUnavailableError:
-        return StoreUnavailableError(
-            f"there is no such bucket: {_shorten(error)}",
-            code="no_store",
-            where=self.url,
-            hint="Create the bucket, or name another --store.",
-        )
 
 
 _PASSES = re.compile(
@@ -441,10 +370,3 @@ def _read_entry(meta: ObjectMeta) -> Entry:
 def _read_pieces(result: GetResult) -> Iterable[bytes]:
     # obstore's own buffer: has a length and can be written, and is never copied.
     return cast("Iterable[bytes]", result.stream(min_chunk_size=_PIECE_BYTES))
-
-
-def _shorten(error: Exception) -> str:
-    text = _QUERY.sub(r"\1", str(error))
-    said = _SERVERS_WORDS.search(text)
-    first = text.split("\n", 1)[0].partition("<")[0].rstrip(": ")
-    return f"{first}: {said.group(1)}: {said.group(2)}"[:400] if said is not None else first[:400]

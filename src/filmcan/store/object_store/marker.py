@@ -13,7 +13,8 @@ from functools import partial
 
 from filmcan.errors import ConflictError, NotFoundError, StoreUnavailableError
 from filmcan.store.base import FORMAT_MARKER, FORMAT_TEXT, check_format
-from filmcan.store.object_store.client import Client, ConditionFailedError
+from filmcan.store.object_store.client import Client
+from filmcan.store.object_store.failures import ConditionFailedError
 from filmcan.store.object_store.records import Head
 from filmcan.store.object_store.swap import TryAgainError, Version, build_write_id, repeat, swap
 
