@@ -48,7 +48,7 @@ def explain(
     *,
     component: Annotated[str | None, typer.Option(help="Only this component.")] = None,
     source: Annotated[
-        Path | None, typer.Option(help="The video file as it is now, to compare its bytes.")
+        str | None, typer.Option(help="The video file or URL as it is now, to compare its bytes.")
     ] = None,
     document: Annotated[
         Path | None, typer.Option(help="The document as it is now, with --source.")
@@ -64,12 +64,13 @@ def explain(
     from filmcan.cli.reuse_reports import print_explanation
     from filmcan.cli.screen import print_json
     from filmcan.operations.explain import explain_run
-    from filmcan.operations.process import plan_settings
+    from filmcan.operations.process import parse_source, plan_settings
 
     if document is not None and source is None:
         raise typer.BadParameter("--document needs --source", param_hint="--document")
     plan = plan_settings(profile, settings, None)
-    found = explain_run(target, store, plan, component=component, source=source, document=document)
+    given = None if source is None else parse_source(source)
+    found = explain_run(target, store, plan, component=component, source=given, document=document)
     if json:
         print_json(asdict(found))
     else:

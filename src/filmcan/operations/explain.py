@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filmcan.errors import InvalidContentError, NotFoundError
-from filmcan.operations.process import Order, identify_video
+from filmcan.operations.process import Order, identify_video, open_copy
 from filmcan.operations.targets import locate
-from filmcan.pipeline.source_copy import SourceCopy
 from filmcan.pipeline.staleness import Difference, compare_parts, find_stale, get_parts
 from filmcan.store.manifests import read_manifest
 
 if TYPE_CHECKING:
     from filmcan.contract.manifest import ComponentRecord, Manifest
     from filmcan.pipeline.plan import Plan
+    from filmcan.pipeline.remote_source import RemoteSource
     from filmcan.store.run import Run
 
 __all__ = ["ComponentStory", "Difference", "Explanation", "explain_run"]
@@ -60,7 +60,7 @@ def explain_run(
     plan: Plan,
     *,
     component: str | None = None,
-    source: Path | None = None,
+    source: Path | RemoteSource | None = None,
     document: Path | Mapping[str, object] | None = None,
 ) -> Explanation:
     """Compare a run's reuse keys with those of the run before, and with the present plan.
@@ -70,7 +70,7 @@ def explain_run(
         store: Where names are looked up.
         plan: Profile, versions and models as they are now.
         component: Only this one.
-        source: The video file as it is now; None: its bytes count as unchanged.
+        source: The video file, or the object, as it is now; None: its bytes count as unchanged.
         document: The document as it is now, with `source`.
 
     Raises:
@@ -85,7 +85,7 @@ def explain_run(
     if source is not None:
         ids = run.manifest.run
         order = Order(source, platform_id=ids.platform_id, video_id=ids.video_id, document=document)
-        with SourceCopy(source, limit_bytes=plan.max_fetch_bytes) as copy:
+        with open_copy(order, plan) as copy:
             inputs = identify_video(order, copy)
     stale = find_stale(run.manifest, plan, inputs)
     before = _read_earlier(run)

@@ -44,6 +44,7 @@ __all__ = [
     "build_fresh_run_id",
     "check_ids",
     "identify_video",
+    "open_copy",
     "parse_source",
     "plan_settings",
     "process_order",
@@ -192,8 +193,7 @@ def process_order(
         As `process_video`.
     """
     if copy is None:
-        source = order.source if isinstance(order.source, Path) else look_at(order.source)
-        with SourceCopy(source, limit_bytes=plan.max_fetch_bytes, sha256=order.sha256) as own:
+        with open_copy(order, plan) as own:
             return process_order(order, plan, store, observer, own)
     told = observer if observer is not None else _Silent()
     copy.on_bytes = lambda _: told.on_progress(0.0)  # bytes have come, nothing was read yet
@@ -213,6 +213,16 @@ def process_order(
     record = job.run
     run = store.run(record.platform_id, record.video_id, record.run_id)
     return Processed(run, is_unchanged=False)
+
+
+def open_copy(order: Order, plan: Plan) -> SourceCopy:
+    """Return an order's source as a file of this machine; an object is only looked at.
+
+    Raises:
+        BadMediaError: There is no such object, or its server refused.
+    """
+    source = order.source if isinstance(order.source, Path) else look_at(order.source)
+    return SourceCopy(source, limit_bytes=plan.max_fetch_bytes, sha256=order.sha256)
 
 
 def identify_video(order: Order, copy: SourceCopy) -> VideoInputs:

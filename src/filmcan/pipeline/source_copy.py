@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -46,7 +45,8 @@ FETCH_CODES = frozenset(
 """Codes of errors that say nothing of a source's bytes: another try may find another answer."""
 
 
-_NO_HEADS = re.compile(r"status code: (?:405|501)")
+_SAYS_NOTHING = ("source_denied", "source_missing")
+"""The latter is what obstore makes of 405, too."""
 
 
 def _ignore(count: int) -> None:
@@ -181,11 +181,11 @@ def remember(source: RemoteSource, digest: str) -> None:
 def look_at(source: RemoteSource) -> RemoteSource:
     """Return an object with what its server says of it, by a request that fetches no bytes.
 
-    An address that is signed for reading alone, or a server that answers no such question, says
-    nothing; the object comes back as it was.
+    A web server that refuses such a request may still give the bytes, as for an address that is
+    signed for reading alone; then the object comes back as it was.
 
     Raises:
-        BadMediaError: It is not there, or its server refused.
+        BadMediaError: It is not in its bucket, or its server refused.
     """
     if source.state is not None:
         return source
@@ -193,7 +193,8 @@ def look_at(source: RemoteSource) -> RemoteSource:
         with _translated(source):
             return source.with_state(_read_state(_connect(source).get_entry(source.key)))
     except BadMediaError as error:
-        if source.key or not (error.code == "source_denied" or _NO_HEADS.search(error.message)):
+        says_nothing = error.code in _SAYS_NOTHING or "status code: 501" in error.message
+        if source.key or not says_nothing:
             raise
         return source
 

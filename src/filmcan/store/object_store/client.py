@@ -38,6 +38,9 @@ _WRITES = "filmcanwrites"
 """User metadata of an object: ids of the last writes that led to it. Azure wants a plain word."""
 
 _TIMEOUT = timedelta(seconds=60)
+_DOWNLOAD_TIMEOUT = timedelta(days=1)
+"""A download takes as long as it takes; one that stands still for `_TIMEOUT` is broken."""
+
 _LEAST_PART_BYTES = 5 << 20
 _PIECE_BYTES = 1 << 18
 """A download comes in pieces of this size."""
@@ -66,6 +69,7 @@ class Client:
         self.tuning = tuning
         self._repeating = self._connect(tuning.tries - 1)
         self._once = self._connect(0)
+        self._patient: ObjectStore | None = None
 
     def get(self, path: str, *, limit: int) -> tuple[Head, bytes]:
         """Return a whole object.
@@ -173,13 +177,16 @@ class Client:
             StoreUnavailableError: The bucket refused.
             OSError: The file did.
         """
+        if self._patient is None:
+            self._patient = self._connect(self.tuning.tries - 1, _DOWNLOAD_TIMEOUT)
+        store = self._patient
 
         def ask(start: int, known: Entry | None) -> tuple[Entry, int, Iterable[bytes]]:
             if known is not None and known.tag and 0 < start < known.size:
-                rest = self._find_rest(path, start, known)
+                rest = _find_rest(store, path, start, known)
                 if rest is not None:
                     return known, start, _read_pieces(rest)
-            whole = obstore.get(self._repeating, path)
+            whole = obstore.get(store, path)
             return _read_entry(whole.meta), 0, _read_pieces(whole)
 
         transfer = Transfer(ask, file, limit=limit, on_bytes=on_bytes)
@@ -268,20 +275,6 @@ class Client:
         with translated(path, self.url):
             _repeat(obstore.copy, self._repeating, path, new_path)
 
-    def _find_rest(self, path: str, start: int, known: Entry) -> GetResult | None:
-        """Return what is left of an object; None when it was replaced, or comes only as a whole."""
-        options: GetOptions = {"range": (start, known.size), "if_match": known.tag}
-        try:
-            rest = obstore.get(self._repeating, path, options=options)
-        except exceptions.PreconditionError:
-            return None
-        except (exceptions.GenericError, exceptions.NotSupportedError) as error:
-            if _NO_RANGES.search(str(error)):
-                return None
-            raise
-        found = _read_entry(rest.meta)  # a plain web server is not told the condition
-        return rest if (found.tag, found.size) == (known.tag, known.size) else None
-
     def _get_head(self, path: str) -> Head:
         return _read_head(_repeat(obstore.get, self._repeating, path, options={"head": True}))
 
@@ -299,8 +292,8 @@ class Client:
 
         return _repeat(fetch)
 
-    def _connect(self, retries: int) -> ObjectStore:
-        client: ClientConfig = {"timeout": _TIMEOUT}
+    def _connect(self, retries: int, timeout: timedelta = _TIMEOUT) -> ObjectStore:
+        client: ClientConfig = {"timeout": timeout, "read_timeout": _TIMEOUT}
         if is_loopback(os.environ) or self._address.startswith("http:"):
             client["allow_http"] = True
         retry: RetryConfig = {
@@ -365,6 +358,21 @@ def _find_version(version: str | None) -> str:
 def _read_entry(meta: ObjectMeta) -> Entry:
     modified = meta["last_modified"].timestamp()
     return Entry(meta["path"], meta["size"], modified, meta["e_tag"] or "")
+
+
+def _find_rest(store: ObjectStore, path: str, start: int, known: Entry) -> GetResult | None:
+    """Return what is left of an object; None when it was replaced, or comes only as a whole."""
+    options: GetOptions = {"range": (start, known.size), "if_match": known.tag}
+    try:
+        rest = obstore.get(store, path, options=options)
+    except exceptions.PreconditionError:
+        return None
+    except (exceptions.GenericError, exceptions.NotSupportedError) as error:
+        if _NO_RANGES.search(str(error)):
+            return None
+        raise
+    found = _read_entry(rest.meta)  # a plain web server is not told the condition
+    return rest if (found.tag, found.size) == (known.tag, known.size) else None
 
 
 def _read_pieces(result: GetResult) -> Iterable[bytes]:
