@@ -43,7 +43,7 @@ def read_runtime_env() -> dict[str, object]:
 def build_source_record(probe: Probe) -> dict[str, object]:
     """Return the manifest's `source`: the file by name and digest, and its streams.
 
-    No folder, no URL, no metadata text. The counts are null until something was decoded.
+    No folder and no metadata text. The counts are null until something was decoded.
     """
     return {
         "name": probe.name,
