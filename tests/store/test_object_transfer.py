@@ -74,6 +74,23 @@ def test_what_broke_goes_on_where_it_broke(faulty_proxy: FaultyProxy, client: Cl
     assert told < 1.5 * SIZE, "what had come was not fetched again"
 
 
+def test_what_the_library_gives_up_goes_on_where_it_broke(
+    faulty_proxy: FaultyProxy, client: Client
+) -> None:
+    """It asks for the rest once by itself; then it is asked to, and may be refused for good."""
+    put(client, ONE)
+    impatient = Client(client.url, Tuning(tries=2, first_pause_sec=0.001, longest_pause_sec=0.01))
+    faulty_proxy.plan = Once(Fault("cut_body"), is_body, times=3)
+    data, _, told = fetch(impatient)
+    assert data == ONE
+    assert told < 1.5 * SIZE
+    cut, refused = Once(Fault("cut_body"), is_body, times=2), Once(Fault("answer", 400), is_body)
+    faulty_proxy.plan = lambda request: cut(request) or refused(request)
+    with pytest.raises(StoreUnavailableError, match="400"):
+        fetch(impatient)
+    assert refused.has_struck
+
+
 def test_an_object_that_is_replaced_meanwhile_comes_anew(
     faulty_proxy: FaultyProxy, client: Client
 ) -> None:
@@ -95,9 +112,7 @@ def test_an_object_that_is_replaced_meanwhile_comes_anew(
     assert entry.tag != first.tag
 
 
-def test_what_is_too_long_absent_or_refused_is_an_error(
-    faulty_proxy: FaultyProxy, client: Client
-) -> None:
+def test_what_is_too_long_or_absent_is_an_error(faulty_proxy: FaultyProxy, client: Client) -> None:
     put(client, ONE)
     file = BytesIO()
     with pytest.raises(InvalidContentError, match=f"{SIZE} bytes, more than 1000"):
@@ -107,11 +122,6 @@ def test_what_is_too_long_absent_or_refused_is_an_error(
         fetch(client, "b.mp4")
     with pytest.raises(NotFoundError):
         client.get_entry("b.mp4")
-    # The first answer is cut, and the rest refused for good.
-    first, rest = Once(Fault("cut_body"), is_body), Once(Fault("answer", 400), is_body, times=9)
-    faulty_proxy.plan = lambda request: first(request) or rest(request)
-    with pytest.raises(StoreUnavailableError, match="400"):
-        fetch(client)
 
 
 # --- plain web servers ---------------------------------------------------------------------------
