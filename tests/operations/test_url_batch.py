@@ -232,10 +232,11 @@ def test_an_object_that_was_replaced_since_it_was_looked_at_is_not_worked_on(
     assert list_left(cache) == []
 
 
+@pytest.mark.usefixtures("cache")
 def test_run_fetches_one_object_and_the_second_time_none(
     faulty_proxy: FaultyProxy,
     bucket: str,
-    cache: Path,
+    clips: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -243,12 +244,20 @@ def test_run_fetches_one_object_and_the_second_time_none(
     command += ["--only", "loudness_extractor"]
     assert invoke(command) == 0
     first = json.loads(capsys.readouterr().out)
-    assert list_left(cache) == []
+    assert list_left(tmp_path / "cache") == []
     assert list_bodies(faulty_proxy) == {"clip00.mp4": 1}
     assert invoke(command) == 0
     again = json.loads(capsys.readouterr().out)
     assert (again["run_id"], again["unchanged"]) == (first["run_id"], True)
     assert list_bodies(faulty_proxy) == {"clip00.mp4": 1}
+    local = [*command, "--only", "tempo_extractor"]
+    local[1] = str(clips / "clip00.mp4")
+    assert invoke(local) == 0
+    capsys.readouterr()
+    runs = open_store(tmp_path / "store").runs()
+    assert len({run.video_id for run in runs}) == 1, "wherever they lie, the bytes are the video"
+    assert [run.manifest.run.source.get("url") for run in runs] == [command[1], None]
+    assert runs[1].components["loudness_extractor"].reused_from_run_id == first["run_id"]
     assert invoke(["run", bucket]) == 6
     assert invoke(["run", f"{bucket}absent.mp4"]) == 6
     assert "there is no such object" in capsys.readouterr().err

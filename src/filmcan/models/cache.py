@@ -125,10 +125,10 @@ class Cache:
                 (folder / f"{name}.lock").unlink(missing_ok=True)
 
     def sweep(self) -> None:
-        """Remove the workspaces of processes that are gone."""
+        """Remove the workspaces of processes that are gone, as far as the disk lets us."""
         folder = self.root / "work"
         if folder.is_dir():
-            with locked(self.root / "work.lock"):
+            with contextlib.suppress(OSError), locked(self.root / "work.lock"):
                 _sweep(folder)
 
 
