@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import http.server
 import itertools
 import sys
-import threading
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -18,6 +16,7 @@ from filmcan.pipeline.source_copy import SourceCopy, find_known_digest, list_obj
 from filmcan.store.object_store.client import Client
 from filmcan.store.object_store.records import Tuning
 from filmcan.testing.object_server import BUCKET, fill_bucket
+from filmcan.testing.web_server import QuietHandler, start_web_server
 
 PLACE = f"s3://{BUCKET}"
 _prefixes = itertools.count()
@@ -101,27 +100,20 @@ def test_listings_have_many_pages_and_fail_as_what_they_are(
     assert "one by one" in refusal.value.hint
 
 
-class _Answers(http.server.BaseHTTPRequestHandler):
+class _Answers(QuietHandler):
     """Answers a HEAD by the number in the path."""
 
-    def do_HEAD(self) -> None:
+    def do_HEAD(self) -> None:  # noqa: N802 - http.server's name
         self.send_response(int(self.path.strip("/").partition("?")[0]))
         self.send_header("Content-Length", "5")
         self.send_header("ETag", '"five"')
         self.end_headers()
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
-        """Stay quiet."""
-
 
 @pytest.fixture
 def web() -> Iterator[str]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Answers) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with start_web_server(_Answers) as url:
+        yield url
 
 
 @pytest.mark.parametrize("status", [403, 404, 405, 501])

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import http.server
 import itertools
 import multiprocessing
 import os
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from multiprocessing.connection import Connection
@@ -23,6 +21,7 @@ from filmcan.store.object_store.records import Entry, Tuning
 from filmcan.store.object_store.transfer import STUCK_TRIES, Transfer
 from filmcan.testing.faulty_proxy import Fault, FaultyProxy, Once, Request
 from filmcan.testing.object_server import BUCKET
+from filmcan.testing.web_server import QuietHandler, start_web_server
 
 SIZE = 3 << 20
 LARGE = 64 << 20
@@ -127,13 +126,13 @@ def test_what_is_too_long_or_absent_is_an_error(faulty_proxy: FaultyProxy, clien
 # --- plain web servers ---------------------------------------------------------------------------
 
 
-class _Web(http.server.BaseHTTPRequestHandler):
+class _Web(QuietHandler):
     """Cuts the first answers; whether it knows ranges and tags is in the path."""
 
     protocol_version = "HTTP/1.1"
     asked: list[str | None]
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - http.server's name
         number, wanted = len(self.asked), self.headers.get("Range")
         self.asked.append(wanted)
         is_replaced = "replaced" in self.path and number > 0
@@ -153,26 +152,18 @@ class _Web(http.server.BaseHTTPRequestHandler):
         self.wfile.write(data[start : start + (SIZE - start) // 2] if is_cut else data[start:])
         self.close_connection = is_cut
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
-        """Stay quiet."""
-
 
 @pytest.fixture
 def ask_web() -> Iterator[Callable[[str], tuple[Client, list[str | None]]]]:
     """Return what gives a client of a path of a server, and the ranges it is asked for."""
     asked: list[str | None] = []
-    handler = type("Web", (_Web,), {"asked": asked})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
+    with start_web_server(_Web, asked=asked) as server:
 
         def build(path: str) -> tuple[Client, list[str | None]]:
-            url = f"http://127.0.0.1:{server.server_port}/{path}?key=hidden"
-            return Client(url, build_tuning(), shown="http://shown/"), asked
+            client = Client(f"{server}/{path}?key=hidden", build_tuning(), shown="http://shown/")
+            return client, asked
 
         yield build
-        server.shutdown()
-        thread.join()
 
 
 @pytest.mark.parametrize(
