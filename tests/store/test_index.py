@@ -31,6 +31,7 @@ from filmcan.store.memory import MemoryBackend
 from filmcan.store.store import Store
 from filmcan.store.tombstones import TOMBSTONES, build_tombstone_path
 from filmcan.testing.made_runs import build_made_run, write_manifest
+from filmcan.testing.read_only_index import refuse_index_writes
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -214,16 +215,7 @@ def test_p13_an_index_that_cannot_be_written_is_read_and_completed_in_memory(
     is_settled: None, local: LocalBackend, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = file.read_bytes()
-    real = Database.write
-
-    @contextmanager
-    def write(self: Database) -> Iterator[Connection]:
-        with real(self) as connection:
-            if self.is_file:
-                connection.exec_driver_sql("PRAGMA query_only = ON")
-            yield connection
-
-    monkeypatch.setattr(Database, "write", write)
+    refuse_index_writes(monkeypatch)
     read: list[int] = []
     real_read = reading._read_chunk
 

@@ -5,6 +5,8 @@ damaged, locked or from another version is brought up to date, made anew, or lef
 answer is the same.
 
     index      answers, by bringing a database up to date and checking what it shows
+    reader     the same for a server: brought up to date once for many answers
+    verify     holds rows to their checksums and manifests
     sync       makes the database say what the manifests say
     scan       finds what lies in a store, and what has changed since
     queries    filters, order, pages, counts

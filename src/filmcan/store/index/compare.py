@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from filmcan.store.tombstones import TOMBSTONES, build_tombstone_path
 
 if TYPE_CHECKING:
     from filmcan.store.index.known import Knowledge
-    from filmcan.store.index.scan import Scanner
+    from filmcan.store.index.scan import Listed, Scanner
 
 ROOT = ""
 
@@ -75,10 +75,10 @@ class Comparison:
         tombstones = self._compare_tombstones()
         wanted |= self._compare_platforms(tombstones, is_full=slots is None)
         self._knowledge.load_videos(wanted)
-        for number, video in enumerate(sorted(wanted)):
-            if number % _STEP == 0:
-                progress(number / len(wanted), video)
-            self._compare_video(video)
+        ordered = sorted(wanted)
+        for start in range(0, len(ordered), _STEP):
+            progress(start / len(ordered), ordered[start])
+            self._compare_videos(ordered[start : start + _STEP])
         return self._found
 
     def _compare_platforms(self, tombstones: set[str], *, is_full: bool) -> set[str]:
@@ -134,25 +134,39 @@ class Comparison:
         self._found.places.update(dict.fromkeys(gone))
         return changed | gone
 
-    def _compare_video(self, video: str) -> None:
-        known = self._known.runs.get(video, {})
-        stamp = self._scanner.find_folder_stamp(video)
-        former = self._known.videos.get(video)
-        run_ids: Iterable[str] = known
-        if stamp == UNKNOWN or former != stamp:
-            listed = self._scanner.list_folders(video)
-            run_ids = listed.names
-            is_there = bool(listed.names) or listed.stamp != UNKNOWN
-            present = listed.stamp if is_there else None
-            if present != former:
-                self._found.videos[video] = present
-            self._found.gone += [f"{video}/{name}" for name in known.keys() - listed.names.keys()]
-        for run_id in run_ids:
-            self._compare_run(f"{video}/{run_id}", known.get(run_id), force=video in self._forced)
+    def _compare_videos(self, videos: Sequence[str]) -> None:
+        paths: list[str] = []
+        listings = self._scanner.look_at_each(self._list_changed_video, videos)
+        for video, listed in zip(videos, listings, strict=True):
+            run_ids: Iterable[str] = self._known.runs.get(video, {})
+            if listed is not None:
+                self._note_video(video, listed)
+                run_ids = listed.names
+            paths += [f"{video}/{run_id}" for run_id in run_ids]
+        stamps = self._scanner.look_at_each(self._scanner.find_manifest_stamp, paths)
+        for path, stamp in zip(paths, stamps, strict=True):
+            self._compare_run(path, stamp)
 
-    def _compare_run(self, path: str, former: str | None, *, force: bool) -> None:
+    def _list_changed_video(self, video: str) -> Listed | None:
+        """Return the runs of a video; None where they are those that are known."""
+        stamp = self._scanner.find_folder_stamp(video)
+        if stamp != UNKNOWN and self._known.videos.get(video) == stamp:
+            return None
+        return self._scanner.list_folders(video)
+
+    def _note_video(self, video: str, listed: Listed) -> None:
+        is_there = bool(listed.names) or listed.stamp != UNKNOWN
+        present = listed.stamp if is_there else None
+        if present != self._known.videos.get(video):
+            self._found.videos[video] = present
+        gone = self._known.runs.get(video, {}).keys() - listed.names.keys()
+        self._found.gone += [f"{video}/{name}" for name in gone]
+
+    def _compare_run(self, path: str, stamp: str | None) -> None:
         self._found.checked += 1
-        stamp = self._scanner.find_manifest_stamp(path)
+        video, _, run_id = path.rpartition("/")
+        former = self._known.runs.get(video, {}).get(run_id)
+        force = video in self._forced
         if stamp is None:
             if former is None or path in self._known.keys:
                 self._found.bare.append(path)

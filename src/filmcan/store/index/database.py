@@ -7,6 +7,7 @@ import hashlib
 import os
 import sqlite3
 import stat
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
@@ -56,6 +57,10 @@ class Database:
         self._engine = engine
         self._schema = schema
         self._path = path
+        # In memory there is one connection for all threads: each waits for its turn.
+        self._turn = (
+            threading.RLock() if path is None and schema is None else contextlib.nullcontext()
+        )
         self.place = place
         self.is_file = path is not None
 
@@ -247,7 +252,7 @@ class Database:
         self, isolation: Literal["REPEATABLE READ", "READ COMMITTED"]
     ) -> Iterator[Connection]:
         try:
-            with self._engine.connect() as connection:
+            with self._turn, self._engine.connect() as connection:
                 if self._schema is not None:
                     connection.execution_options(
                         isolation_level=isolation, schema_translate_map={None: self._schema}
@@ -279,7 +284,7 @@ def _open_memory() -> sqlite3.Connection:
 def _check_no_link(path: Path) -> None:
     """Refuse to follow a link out of the store."""
     for place in (path.parent, path):
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # SQLite will say so itself
             if stat.S_ISLNK(os.lstat(place).st_mode):
                 raise sqlite3.OperationalError(f"unable to open database file: {place} is a link")
 

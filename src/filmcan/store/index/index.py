@@ -7,32 +7,24 @@ cannot be used is made anew, or left aside for one in memory: slower, and the sa
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import itertools
 import logging
 import os
-from collections.abc import Callable, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 from filmcan.errors import BadProfileError
 from filmcan.store.base import FORMAT_MARKER
 from filmcan.store.index import queries
 from filmcan.store.index.database import Database, IndexFaultError
 from filmcan.store.index.place import INDEX_PATH, INDEX_VARIABLE
-from filmcan.store.index.questions import (
-    Counts,
-    IndexedRun,
-    Page,
-    Paging,
-    RunFilter,
-    build_component,
-    build_run,
-)
-from filmcan.store.index.reading import Look, read_runs
-from filmcan.store.index.rows import sum_rows
-from filmcan.store.index.scan import UNKNOWN, open_scanner
+from filmcan.store.index.questions import Counts, Page, Paging, RunFilter
 from filmcan.store.index.sync import Synchroniser, SyncReport
+from filmcan.store.index.verify import build_indexed_run, check_rows, look_again
 
 if TYPE_CHECKING:
     from filmcan.store.base import Backend
@@ -43,17 +35,23 @@ _TRIES = 4
 """How often an answer is begun anew because runs changed while it was made; then what changed
 is shown as it is now, though the filter saw it as it was."""
 _MARKER_LIMIT = 4096
+_TRIED_AGAIN_SEC = 60.0
+"""After so long a database that was left aside is tried again."""
 _log = logging.getLogger(__name__)
 
 
 class StoreIndex:
-    """The index of one store."""
+    """The index of one store. Many threads may ask; one at a time brings it up to date."""
 
     def __init__(self, backend: Backend, database: Database, *, workers: int = 1) -> None:
         """Use `open_index`."""
         self._backend = backend
         self._database = database
         self._workers = workers
+        self._own = database
+        self._tried_again_at = 0.0
+        self._changing = threading.RLock()
+        self._mendings = 0
         self.fallback = ""
 
     @property
@@ -69,7 +67,7 @@ class StoreIndex:
         Raises:
             StoreUnavailableError: The store refused.
         """
-        return self._answer(lambda database: self._find_page(database, wanted, paging, on_progress))
+        return self.answer(lambda database: self._find_page(database, wanted, paging, on_progress))
 
     def count(self, wanted: RunFilter, *, on_progress: Progress | None = None) -> Counts:
         """Return how the runs that a filter finds ended, and their components.
@@ -87,7 +85,7 @@ class StoreIndex:
                     report.set_aside,
                 )
 
-        return self._answer(work)
+        return self.answer(work)
 
     def sync(self, *, on_progress: Progress | None = None) -> SyncReport:
         """Look at every manifest's stamp and take over what changed.
@@ -96,7 +94,31 @@ class StoreIndex:
             IndexFaultError: The database cannot be used; a damaged one is made anew.
             StoreUnavailableError: The store refused.
         """
-        return self._mend(lambda: self._sync(self._database, on_progress, full=True))
+        return self._mend(
+            self._database, lambda database: self._sync(database, on_progress, full=True)
+        )
+
+    def refresh(self, videos: Iterable[str] = ()) -> SyncReport:
+        """Take over what changed since the last time, as every question does on its own.
+
+        Args:
+            videos: Paths of videos to look at in any case.
+
+        Raises:
+            StoreUnavailableError: The store refused.
+        """
+
+        def work(database: Database) -> SyncReport:
+            return self._sync(database, videos=videos)
+
+        with self._changing:
+            if self._database is not self._own and time.monotonic() >= self._tried_again_at:
+                self._tried_again_at = time.monotonic() + _TRIED_AGAIN_SEC
+                with contextlib.suppress(IndexFaultError):
+                    report = self._mend(self._own, work)
+                    self._database, self.fallback = self._own, ""
+                    return report
+            return self.answer(work)
 
     def survey(self) -> SyncReport | None:
         """Return what a full synchronisation would find; None when there is no database yet.
@@ -116,10 +138,14 @@ class StoreIndex:
             IndexFaultError: The database cannot be used.
             StoreUnavailableError: The store refused.
         """
-        synchroniser = Synchroniser(self._backend, self._database, workers=self._workers)
-        if on_progress is None:
-            return self._mend(synchroniser.rebuild)
-        return self._mend(lambda: synchroniser.rebuild(on_progress=on_progress))
+
+        def work(database: Database) -> SyncReport:
+            synchroniser = Synchroniser(self._backend, database, workers=self._workers)
+            if on_progress is None:
+                return synchroniser.rebuild()
+            return synchroniser.rebuild(on_progress=on_progress)
+
+        return self._mend(self._database, work)
 
     def forget(self, video_path: str, *, is_whole: bool) -> None:
         """Remove what the database holds of a video that was deleted (threats P11).
@@ -164,33 +190,62 @@ class StoreIndex:
 
     def close(self) -> None:
         """Let go of the database."""
+        self._own.close()
         self._database.close()
 
-    def _answer(self, work: Callable[[Database], _T]) -> _T:
-        """Do some work with the database, or else with one in memory."""
-        try:
-            return self._mend(lambda: work(self._database))
-        except IndexFaultError as fault:
-            _log.warning("answering without the index: %s", fault)
-            self.fallback = str(fault)
-            self._database = self._open_substitute()
-            return work(self._database)
+    def answer(self, work: Callable[[Database], _T]) -> _T:
+        """Do some work with the database as it is, or else with one in memory.
 
-    def _mend(self, work: Callable[[], _T]) -> _T:
+        Raises:
+            StoreUnavailableError: The store refused.
+        """
+        left = _TRIES
+        while True:
+            left -= 1
+            database = self._database
+            try:
+                return self._mend(database, work)
+            except IndexFaultError as fault:
+                was_busy = self._is_busy()
+                with self._changing:
+                    if left and (was_busy or self._database is not database):
+                        continue  # another thread was at work there
+                    if database is self._own:
+                        self._leave_aside(fault)
+                return work(self._database)
+
+    def _is_busy(self) -> bool:
+        """Tell whether another thread is changing the database."""
+        if not self._changing.acquire(blocking=False):
+            return True
+        self._changing.release()
+        return False
+
+    def _mend(self, database: Database, work: Callable[[Database], _T]) -> _T:
         """Do some work; where the database turns out to be damaged, once more with a new one."""
+        mendings = self._mendings
         try:
-            return work()
+            return work(database)
         except IndexFaultError as fault:
             if not fault.is_damage:
                 raise
-            self._database.remove_files()
-            Synchroniser(self._backend, self._database, workers=self._workers).rebuild()
-            return work()
+        with self._changing:
+            if self._mendings == mendings:  # else another thread has mended it meanwhile
+                database.remove_files()
+                Synchroniser(self._backend, database, workers=self._workers).rebuild()
+                self._mendings += 1
+        return work(database)
 
-    def _open_substitute(self) -> Database:
+    def _leave_aside(self, fault: IndexFaultError) -> None:
+        _log.warning("answering without the index: %s", fault)
+        self._database = self._open_substitute(self._own)
+        self._tried_again_at = time.monotonic() + _TRIED_AGAIN_SEC
+        self.fallback = str(fault)
+
+    def _open_substitute(self, database: Database) -> Database:
         """Return a database in memory: a copy where the real one can at least be read."""
         try:
-            copy = self._database.copy_into_memory()
+            copy = database.copy_into_memory()
             Synchroniser(self._backend, copy).sync()
         except IndexFaultError:
             copy = Database.open_memory()
@@ -198,12 +253,18 @@ class StoreIndex:
         return copy
 
     def _sync(
-        self, database: Database, on_progress: Progress | None, *, full: bool = False
+        self,
+        database: Database,
+        on_progress: Progress | None = None,
+        *,
+        full: bool = False,
+        videos: Iterable[str] = (),
     ) -> SyncReport:
         synchroniser = Synchroniser(self._backend, database, workers=self._workers)
-        if on_progress is None:
-            return synchroniser.sync(full=full)
-        return synchroniser.sync(full=full, on_progress=on_progress)
+        with self._changing:
+            if on_progress is None:
+                return synchroniser.sync(full=full, videos=videos)
+            return synchroniser.sync(full=full, videos=videos, on_progress=on_progress)
 
     def _find_page(
         self,
@@ -219,40 +280,18 @@ class StoreIndex:
             with database.read() as connection:
                 total = queries.count_runs(connection, wanted)
                 found = queries.find_page(connection, wanted, paging)
-            runs, outdated = self._verify(found)
-            if not outdated or not left:
+            heads = [queries.read_head(row) for row, _ in found]
+            runs = [check_rows(item, database.place) for item in found]
+            seen = {item.path: item.rows for item in look_again(self._backend, heads)}
+            changed = [
+                head.path for head in heads if head.path in seen and not head.is_of(seen[head.path])
+            ]
+            if not changed or not left:
                 break
-            synchroniser = Synchroniser(self._backend, database)
-            report = synchroniser.sync(videos={path.rpartition("/")[0] for path in outdated})
-        return Page(tuple(runs), total, report.set_aside)
-
-    def _verify(self, found: Sequence[queries.FoundRun]) -> tuple[list[IndexedRun], list[str]]:
-        """Return the runs as their manifests are now, and the paths of those that had changed."""
-        scanner = open_scanner(self._backend)
-        looks = []
-        runs = {}
-        checksums = {}
-        for row, components in found:
-            stamp, checksum, *facts = cast("tuple[str, ...]", tuple(row)[1:])
-            if checksum != sum_rows(facts, components):
-                raise IndexFaultError(
-                    "a row does not have its checksum", code="index_damaged", where=self.place
-                )
-            run = _build_run(facts, components)
-            runs[run.path] = run
-            checksums[run.path] = checksum
-            present = scanner.find_manifest_stamp(run.path)
-            if present is None or UNKNOWN in (present, stamp) or present != stamp:
-                looks.append(Look(run.path, UNKNOWN))
-        outdated = []
-        for seen in itertools.chain.from_iterable(read_runs(self._backend, looks)):
-            if seen.rows is None:
-                del runs[seen.path]
-                outdated.append(seen.path)
-            elif seen.rows.checksum != checksums[seen.path]:
-                runs[seen.path] = _build_run(seen.rows.run, seen.rows.components)
-                outdated.append(seen.path)
-        return list(runs.values()), outdated
+            report = self._sync(database, videos={path.rpartition("/")[0] for path in changed})
+        present = (seen.get(head.path, rows) for head, rows in zip(heads, runs, strict=True))
+        shown = tuple(build_indexed_run(rows) for rows in present if rows is not None)
+        return Page(shown, total, report.set_aside)
 
 
 def open_index(backend: Backend, url: str | None = None, *, workers: int = 1) -> StoreIndex:
@@ -300,13 +339,7 @@ def _find_cached_path(store_url: str) -> Path:
     """Return the place of the index of a store that is no folder."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = cache / "filmcan" / "indexes"
-    folder.mkdir(parents=True, exist_ok=True)
+    # Without it the database cannot be opened, which is foreseen.
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{hashlib.sha256(store_url.encode()).hexdigest()[:32]}.sqlite"
-
-
-def _build_run(facts: Sequence[object], components: Sequence[Sequence[object]]) -> IndexedRun:
-    """Return a run from values in the order of `RUN_FACTS` and `COMPONENT_FACTS`."""
-    *plain, planned = facts
-    parts = (build_component(tuple(values)) for values in components)
-    names = tuple(str(planned).split("\n")) if planned else ()
-    return build_run((*plain, names, tuple(parts)))

@@ -48,7 +48,9 @@ class Knowledge:
         self.loaded = Known(dict(self._select(FOLDERS, FOLDERS.c.slot == NO_SLOT)))
 
     def load_all(self) -> None:
-        """Load all that is known."""
+        """Load all that is known, once: what follows needs the database no more."""
+        if self.loaded.slots is None:
+            return
         self.loaded.videos = dict(self._select(FOLDERS, FOLDERS.c.slot != NO_SLOT))
         self._load_runs(None)
         self.loaded.slots = None
@@ -72,6 +74,8 @@ class Knowledge:
 
     def find_videos(self, platform: str) -> set[str]:
         """Return the paths of all known videos of a platform."""
+        if self.loaded.slots is None:
+            return {path for path in self.loaded.videos if path.startswith(f"{platform}/")}
         path = FOLDERS.c.path
         of_platform = and_(path > f"{platform}/", path < f"{platform}0")  # 0 follows / in ASCII
         return {path for path, _ in self._select(FOLDERS, FOLDERS.c.slot != NO_SLOT, of_platform)}

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-SortKey = Literal["path", "created_at", "updated_at", "duration_sec"]
+if TYPE_CHECKING:
+    from filmcan.store.marks import Marks
+
+SortKey = Literal[
+    "path",
+    "created_at",
+    "updated_at",
+    "platform_id",
+    "video_id",
+    "run_id",
+    "status",
+    "duration_sec",
+]
 RunStatus = Literal["ok", "error", "unfinished"]
 
 
@@ -30,6 +42,7 @@ class RunFilter:
         schema_version: What it is held to.
         model_signature: Or the beginning of one.
         text: Stands in an id, the source's name, a note or an error; letters of ASCII in any case.
+        words: Each stands in the run's path, in any case.
     """
 
     platform_id: str | None = None
@@ -47,16 +60,26 @@ class RunFilter:
     schema_version: str | None = None
     model_signature: str | None = None
     text: str | None = None
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """Which part of the runs found, in which order; `limit` None gives all."""
+    """Which part of the runs found, in which order.
+
+    Attributes:
+        sort: By what; ties by path. A run without a status counts as `unfinished`.
+        descending: Greatest first.
+        limit: How many runs to give; None: all.
+        offset: How many to pass over.
+        unknown_last: Whether runs without a value stand last, whatever the direction, or first.
+    """
 
     sort: SortKey = "path"
     descending: bool = False
     limit: int | None = None
     offset: int = 0
+    unknown_last: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +157,22 @@ class IndexedRun:
 
 
 @dataclass(frozen=True, slots=True)
+class RunSummary:
+    """A run in one line. `components` counts statuses; `pending` are planned and not done."""
+
+    platform_id: str
+    video_id: str
+    run_id: str
+    run_path: str
+    created_at: str
+    finished_at: str | None
+    status: str | None
+    duration_sec: float | None
+    components: Mapping[str, int]
+    pending: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A part of the runs that a filter found.
 
@@ -160,6 +199,37 @@ class Counts:
     def total(self) -> int:
         """All runs found."""
         return sum(self.runs.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What a store holds, whatever is asked for.
+
+    Attributes:
+        runs: How many runs there are.
+        platforms: Platform -> its runs.
+        components: Names of all components of any run.
+        damaged: How many more manifests are damaged; `filmcan fsck` names them.
+    """
+
+    runs: int
+    platforms: Mapping[str, int]
+    components: tuple[str, ...]
+    damaged: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a database is up to date.
+
+    Attributes:
+        version: Another one whenever what it holds may have changed.
+        marks: The change marks before the store was looked at; None where they prove nothing,
+            because there are none or a writer was at work.
+    """
+
+    version: str
+    marks: Marks | None
 
 
 def build_component(values: tuple[Any, ...]) -> IndexedComponent:

@@ -10,20 +10,22 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from filmcan.contract.manifest import MANIFEST_NAME
 from filmcan.errors import StoreUnavailableError
 from filmcan.files import TEMPORARY_PREFIX
 from filmcan.store.base import HOUSEKEEPING
 from filmcan.store.marks import CHANGES, Marks, parse_marks
+from filmcan.store.side_by_side import read_each
 from filmcan.store.tombstones import TOMBSTONES
 
 if TYPE_CHECKING:
     from filmcan.store.base import Backend
 
+_T = TypeVar("_T")
 UNKNOWN = ""
 """The stamp of what must be looked at again."""
 
@@ -62,6 +64,10 @@ class Scanner(Protocol):
 
     def find_manifest_stamp(self, run_path: str) -> str | None:
         """Return a manifest's stamp; None when there is no regular file of that name."""
+        ...
+
+    def look_at_each(self, look: Callable[[str], _T], paths: Sequence[str]) -> list[_T]:
+        """Return what looks at many places give, at the same time where each waits for a server."""
         ...
 
 
@@ -121,6 +127,10 @@ class LocalScanner:
     def find_manifest_stamp(self, run_path: str) -> str | None:
         """Return a manifest's stamp; see `Scanner`."""
         return self.find_file_stamp(f"{run_path}/{MANIFEST_NAME}")
+
+    def look_at_each(self, look: Callable[[str], _T], paths: Sequence[str]) -> list[_T]:
+        """Return what looks at many places give; see `Scanner`."""
+        return [look(path) for path in paths]
 
     def find_file_stamp(self, path: str) -> str | None:
         """Return the stamp of a regular file; None when there is none."""
@@ -186,6 +196,10 @@ class ListingScanner:
     def find_manifest_stamp(self, run_path: str) -> str | None:
         """Return a manifest's stamp; see `Scanner`."""
         return self._list_files(run_path).get(MANIFEST_NAME)
+
+    def look_at_each(self, look: Callable[[str], _T], paths: Sequence[str]) -> list[_T]:
+        """Return what looks at many places give; see `Scanner`."""
+        return read_each(self._backend, look, paths)
 
     def _list_files(self, folder: str) -> dict[str, str]:
         listing = self._backend.list_folder(folder)

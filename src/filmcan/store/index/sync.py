@@ -14,6 +14,7 @@ from sqlalchemy import delete, func, select, tuple_, update
 from filmcan.store.index.compare import Comparison, Differences, Progress
 from filmcan.store.index.database import IndexFaultError
 from filmcan.store.index.known import NO_SLOT, Knowledge
+from filmcan.store.index.queries import count_set_aside
 from filmcan.store.index.reading import Seen, read_runs
 from filmcan.store.index.rows import COMPONENT_FACTS, RUN_FACTS, Values
 from filmcan.store.index.scan import UNKNOWN, open_scanner
@@ -24,7 +25,7 @@ from filmcan.store.index.state import (
     read_boot_id,
     write_state,
 )
-from filmcan.store.index.tables import COMPONENTS, FOLDERS, RUNS, SET_ASIDE
+from filmcan.store.index.tables import COMPONENTS, FOLDERS, NO_MANIFEST, RUNS, SET_ASIDE
 from filmcan.store.marks import find_slot
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 _RUN_COLUMNS = ("id", "slot", "stamp", "checksum", "is_latest", *RUN_FACTS)
 _COMPONENT_COLUMNS = ("run_key", *COMPONENT_FACTS)
 _CHUNK = 200
-_NO_MANIFEST = "no_manifest"
 _T = TypeVar("_T")
 
 
@@ -102,13 +102,19 @@ class Synchroniser:
             if state is not None and is_sound:
                 slots = None if full else state.find_dirty_slots(marks)
                 knowledge = Knowledge(connection)
-                found = Comparison(scanner, knowledge).compare(slots, set(videos), on_progress)
-                report = self._report(connection, found, 0)
+                if slots is None:
+                    knowledge.load_all()
+                else:
+                    found = Comparison(scanner, knowledge).compare(slots, set(videos), on_progress)
+                set_aside = sum(count_set_aside(connection).values())
         if state is None or not is_sound:
             return self.rebuild(on_progress=on_progress)
+        if slots is None:
+            # This may take minutes, for which nobody is kept from the database.
+            found = Comparison(scanner, knowledge).compare(None, set(videos), on_progress)
         if not found:
             self._remember(state, marks, is_swept=slots is None, is_asked=full)
-            return report
+            return SyncReport(found.checked, 0, 0, state.runs, set_aside)
         with self._database.write() as connection:
             present = find_state(connection, self._backend.url)
             if present is None or present.sync_id != state.sync_id:
@@ -218,11 +224,8 @@ class Synchroniser:
         is_rebuilt: bool = False,
     ) -> SyncReport:
         runs = count_all_runs(connection)
-        statement = select(func.count()).select_from(SET_ASIDE)
-        aside = connection.execute(statement.where(SET_ASIDE.c.reason != _NO_MANIFEST))
-        return SyncReport(
-            found.checked, len(found.looks), removed, runs, aside.scalar_one(), is_rebuilt
-        )
+        set_aside = sum(count_set_aside(connection).values())
+        return SyncReport(found.checked, len(found.looks), removed, runs, set_aside, is_rebuilt)
 
     def _apply(
         self,
@@ -234,7 +237,7 @@ class Synchroniser:
         """Write differences into the tables; return how many runs went."""
         self._write_folders(connection, found)
         _forget(connection, [*found.gone, *found.bare], keys)
-        self._set_aside(connection, ((path, UNKNOWN, _NO_MANIFEST) for path in found.bare))
+        self._set_aside(connection, ((path, UNKNOWN, NO_MANIFEST) for path in found.bare))
         next_key = connection.execute(select(func.max(RUNS.c.id))).scalar_one() or 0
         counter = itertools.count(next_key + 1)
         vanished = 0
@@ -268,7 +271,7 @@ class Synchroniser:
         self._set_aside(
             connection,
             (
-                (seen.path, seen.stamp if seen.reason else UNKNOWN, seen.reason or _NO_MANIFEST)
+                (seen.path, seen.stamp if seen.reason else UNKNOWN, seen.reason or NO_MANIFEST)
                 for seen in aside
             ),
         )

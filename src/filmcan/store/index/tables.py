@@ -16,7 +16,7 @@ from sqlalchemy import (
     Text,
 )
 
-LAYOUT = 2
+LAYOUT = 3
 
 METADATA = MetaData()
 
@@ -109,13 +109,27 @@ SET_ASIDE = Table(
     Column("stamp", Text, nullable=False),
     Column("reason", Text, nullable=False),
 )
-"""Manifests that give no run: damaged ones, and those of deleted videos."""
+"""Manifests that give no run: damaged ones, and those of deleted videos; folders without any."""
+
+NO_MANIFEST = "no_manifest"
+DELETED = "deleted"
+"""Reasons in `SET_ASIDE`; all others are codes of errors."""
 
 INDEXES = (
     Index("runs_by_path", RUNS.c.platform_id, RUNS.c.video_id, RUNS.c.run_id, unique=True),
     Index("runs_by_slot", RUNS.c.slot),
     Index("folders_by_slot", FOLDERS.c.slot),
-    Index("runs_by_created_at", RUNS.c.created_at),
+    # Holds all that runs are sorted by, so that any order is told without reading whole rows, and
+    # is itself the order that is asked for most: the latest first, those of one moment by path.
+    Index(
+        "runs_by_created_at",
+        RUNS.c.created_at.desc(),
+        RUNS.c.platform_id,
+        RUNS.c.video_id,
+        RUNS.c.run_id,
+        RUNS.c.status,
+        RUNS.c.duration_sec,
+    ),
     Index(
         "components_by_outcome",
         COMPONENTS.c.name,
