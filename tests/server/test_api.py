@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import io
-import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
+from starlette.testclient import TestClient
 
-from filmcan.operations.run_search import RunQuery, ScannedRuns
+from filmcan.operations import index_watch
+from filmcan.store.deletion import delete_video
 from filmcan.store.local import LocalBackend
 from filmcan.store.memory import MemoryBackend
 from filmcan.store.store import Store
 from filmcan.testing.made_server import (
     HOST,
+    build_test_app,
     flip,
     open_client,
     write_healthy,
@@ -25,9 +28,7 @@ from filmcan.testing.made_server import (
 )
 from filmcan.testing.made_stores import begin_run, commit, write_run
 from filmcan.testing.made_views import STRANGER
-
-if TYPE_CHECKING:
-    from starlette.testclient import TestClient
+from filmcan.testing.read_only_index import refuse_index_writes
 
 STRANGE = "/api/v1/runs/local/strange/r1"
 
@@ -78,20 +79,51 @@ def test_runs_are_found_by_filters_and_paged_without_gap_or_overlap(client: Test
     assert [row["video_id"] for row in ordered] == ["strange", "v0", "v0", "v1", "v2"]
 
 
-def test_a_run_written_meanwhile_is_found_after_the_next_look(tmp_path: Path) -> None:
+def test_a_run_written_meanwhile_is_found_by_the_next_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_watch, "PROMPT_SEC", 0.0)
+    monkeypatch.setattr(index_watch, "_SHARE", 0)
     store = Store(LocalBackend(tmp_path))
     write_run(store.backend)
-    now = 0.0
-    search = ScannedRuns(store, clock=lambda: now)
-    assert search.find(RunQuery()).total == 1
-    unfinished = begin_run(store.backend, "v9")
-    commit(unfinished)
-    search.refresh()
-    page = search.find(RunQuery())
-    assert (page.total, page.statuses) == (2, {"ok": 1, "unfinished": 1})
-    shutil.rmtree(tmp_path / "local" / "v1")
-    search.refresh()
-    assert [row.summary.video_id for row in search.find(RunQuery()).rows] == ["v9"]
+    app = build_test_app(store)
+    app.state.filmcan.search._watch._patience_sec = 60
+    client = TestClient(app, base_url=HOST)
+    assert get(client, "/api/v1/runs")["total"] == 1
+    commit(begin_run(store.backend, "v9"))
+    page = get(client, "/api/v1/runs")
+    assert (page["total"], page["statuses"]) == (2, {"ok": 1, "unfinished": 1})
+    delete_video(store.backend, "local", "v1")
+    assert [row["video_id"] for row in get(client, "/api/v1/runs")["runs"]] == ["v9"]
+    assert get(client, "/api/v1/corpus/missingness")["runs"] == 1
+
+
+def test_a_store_that_cannot_be_written_is_shown_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = write_healthy(tmp_path / "store")
+    assert get(open_client(store), "/api/v1/runs")["total"] == 5
+    refuse_index_writes(monkeypatch)
+    write_run(store.backend, "v7", "r1")  # its index is behind from here on
+    page = get(open_client(store), "/api/v1/runs", sort="video_id", limit=1)
+    assert (page["total"], page["runs"][0]["video_id"]) == (6, "v7")
+    monkeypatch.setenv("FILMCAN_INDEX_URL", "/dev/null/index.sqlite")
+    client = open_client(store)
+    assert get(client, "/api/v1/runs")["total"] == 6
+    assert client.get("/runs").status_code == client.get("/corpus").status_code == 200
+
+
+def test_many_callers_at_once_get_the_same_answer(store: Store) -> None:
+    app = build_test_app(store)
+
+    def ask(number: int) -> Any:
+        client = TestClient(app, base_url=HOST)
+        return [get(client, "/api/v1/runs", q=f"v{turn % 3}") for turn in range(number, 9)]
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(ask, [0] * 8))
+    assert all(answer == answers[0] for answer in answers)
+    assert [page["total"] for page in answers[0][:3]] == [2, 1, 1]
 
 
 def test_views_of_a_component_known_by_its_schema_alone(client: TestClient) -> None:

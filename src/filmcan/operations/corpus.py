@@ -7,7 +7,7 @@ looked at; how many that were stands in the answer.
 from __future__ import annotations
 
 import threading
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -20,7 +20,7 @@ from filmcan.store.store import Store
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from filmcan.operations.run_search import FoundRun
+    from filmcan.operations.run_search import Outcome
     from filmcan.store.run import Run
 
 _BINS = 24
@@ -130,13 +130,12 @@ class FeatureReader:
         return row
 
 
-def count_missingness(runs: Iterable[FoundRun]) -> tuple[Missingness, ...]:
-    """Count (component, status, reason), component by component, the most frequent first."""
-    counts = Counter(
-        (name, status, reason or "") for run in runs for name, status, reason in run.components
+def order_missingness(outcomes: Iterable[Outcome]) -> tuple[Missingness, ...]:
+    """Return how components ended, component by component, the most frequent first."""
+    rows = (
+        Missingness(item.component, item.status, item.reason or "", item.count) for item in outcomes
     )
-    ordered = sorted(counts.items(), key=lambda item: (item[0][0], -item[1], item[0]))
-    return tuple(Missingness(*key, count) for key, count in ordered)
+    return tuple(sorted(rows, key=lambda row: (row.component, -row.count, row.status, row.reason)))
 
 
 def measure_corpus(

@@ -1,66 +1,52 @@
 """Find runs among many: filters, text, sorting, pages, and how many there are of each kind.
 
-`RunSearch` is the promise; `ScannedRuns` keeps it for any backend by reading manifests itself and
-looking again in the background for what changed. It answers from memory, so it may be seconds
-behind the store; a run that is opened is always read afresh.
+The store's index answers (docs/index.md). Which runs are on a page and how many match is kept
+until something has changed; what a run says is held to its manifest each time.
 """
 
 from __future__ import annotations
 
 import threading
-import time
-from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, Protocol
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
-from filmcan.contract.manifest import MANIFEST_NAME
-from filmcan.errors import InvalidContentError, NotFoundError, StoreUnavailableError
-from filmcan.store.side_by_side import read_each
+from filmcan.operations.index_watch import IndexWatch
+from filmcan.store.index.questions import (
+    Counts,
+    Outcome,
+    Overview,
+    Paging,
+    RunFilter,
+    RunSummary,
+)
+from filmcan.store.index.reader import IndexReader, open_reader
 
 if TYPE_CHECKING:
-    from filmcan.store.base import Listing
-    from filmcan.store.run import Run
+    from filmcan.store.index.queries import Head
     from filmcan.store.store import Store
+
+__all__ = [
+    "MOST_ROWS",
+    "Matching",
+    "Outcome",
+    "RunPage",
+    "RunQuery",
+    "RunSearch",
+    "RunSummary",
+    "SortName",
+    "StatusName",
+    "open_run_search",
+]
 
 SortName = Literal["created_at", "platform_id", "video_id", "run_id", "status", "duration_sec"]
 StatusName = Literal["ok", "error", "unfinished"]
 MOST_ROWS = 500
-
-
-@dataclass(frozen=True, slots=True)
-class RunSummary:
-    """One line of a list. `components` counts statuses; `pending` are planned and not done."""
-
-    platform_id: str
-    video_id: str
-    run_id: str
-    run_path: str
-    created_at: str
-    finished_at: str | None
-    status: str | None
-    duration_sec: float | None
-    components: dict[str, int]
-    pending: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class FoundRun:
-    """One run of an answer.
-
-    Attributes:
-        summary: The run in one line.
-        components: Name, status and reason of each component, in planned order.
-    """
-
-    summary: RunSummary
-    components: tuple[tuple[str, str, str | None], ...]
-
-    @property
-    def status(self) -> StatusName:
-        """The run's status in words a filter uses."""
-        found = self.summary.status
-        return "ok" if found == "ok" else "error" if found == "error" else "unfinished"
+_KEPT_PAGES = 128
+_KEPT_COUNTS = 64
+_K = TypeVar("_K", bound=Hashable)
+_V = TypeVar("_V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +95,7 @@ class RunPage:
         components: Every component that any run of the store has.
     """
 
-    rows: tuple[FoundRun, ...]
+    rows: tuple[RunSummary, ...]
     total: int
     total_runs: int
     unreadable: int
@@ -119,255 +105,160 @@ class RunPage:
     components: tuple[str, ...]
 
 
-class RunSearch(Protocol):
-    """Whatever can find runs: this module's scan, or an index."""
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """All runs that match.
 
-    def find(self, query: RunQuery) -> RunPage:
-        """Return a page of runs.
+    Attributes:
+        total: How many they are.
+        outcomes: How their components ended, and how often.
+        paths: The first of them, in the order asked for.
+    """
 
-        Raises:
-            StoreUnavailableError: The store refused.
-        """
-        ...
-
-    def find_all(self, query: RunQuery) -> list[FoundRun]:
-        """Return all runs that match, sorted as asked; `offset` and `limit` say nothing here.
-
-        Raises:
-            StoreUnavailableError: The store refused.
-        """
-        ...
+    total: int
+    outcomes: tuple[Outcome, ...]
+    paths: tuple[str, ...]
 
 
-_Known = dict[str, tuple[object, FoundRun | None]]
-"""Run path -> what tells its manifest from a later one, and the run; None: it is damaged."""
+class _Memo(Generic[_K, _V]):
+    """The answers to the last few questions. Who asks what is being found out waits for it."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: dict[_K, Future[_V]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, question: _K, make: Callable[[], _V]) -> _V:
+        """Return the answer that is kept, or make it."""
+        with self._lock:
+            answer = self._kept.get(question)
+            is_mine = answer is None
+            if answer is None:
+                if len(self._kept) >= self._most:
+                    del self._kept[next(iter(self._kept))]
+                answer = self._kept[question] = Future()
+        if is_mine:
+            try:
+                answer.set_result(make())
+            except BaseException as error:  # noqa: BLE001 - it is raised for all who wait
+                with self._lock:
+                    self._kept.pop(question, None)
+                answer.set_exception(error)
+        return answer.result()
 
 
 @dataclass(frozen=True, slots=True)
-class _Snapshot:
-    """The store as it was when it was looked through.
+class _Answers:
+    """What was found while the index stood as it stands."""
 
-    Attributes:
-        known: What was read.
-        runs: Every run, by path, with its path in lower case.
-        platforms: Platform -> runs.
-        components: Every component of any run.
-    """
-
-    known: _Known
-    runs: tuple[tuple[str, FoundRun], ...]
-    platforms: dict[str, int]
-    components: tuple[str, ...]
+    version: str
+    pages: _Memo[tuple[RunFilter, Paging], list[Head]] = field(
+        default_factory=lambda: _Memo(_KEPT_PAGES)
+    )
+    counts: _Memo[RunFilter, Counts] = field(default_factory=lambda: _Memo(_KEPT_COUNTS))
+    whole: _Memo[None, Counts] = field(default_factory=lambda: _Memo(1))
+    overview: _Memo[None, Overview] = field(default_factory=lambda: _Memo(1))
 
 
-class ScannedRuns:
-    """Answers from manifests it has read."""
+class RunSearch:
+    """Answers many callers at once about the runs of one store."""
 
-    def __init__(
-        self, store: Store, *, max_age_sec: float = 5.0, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        """Read nothing yet.
-
-        Args:
-            store: The runs.
-            max_age_sec: An answer older than this starts a new scan, in the background.
-            clock: Gives seconds.
-        """
-        self._store = store
-        self._max_age_sec = max_age_sec
-        self._clock = clock
-        self._scanning = threading.Lock()
-        self._snapshot: _Snapshot | None = None
-        self._answers: dict[RunQuery, tuple[list[FoundRun], RunPage]] = {}
-        self._next_scan = 0.0
+    def __init__(self, reader: IndexReader, watch: IndexWatch) -> None:
+        """Take both; see `open_run_search`."""
+        self._reader = reader
+        self._watch = watch
+        self._answers: _Answers | None = None
 
     def find(self, query: RunQuery) -> RunPage:
         """Return a page of runs.
 
         Raises:
-            StoreUnavailableError: The store refused the first scan.
+            StoreUnavailableError: The store refused.
         """
-        found, page = self._find(query)
-        return replace(page, rows=tuple(found[query.offset : query.offset + query.limit]))
+        answers = self._look()
+        wanted = _build_filter(query)
+        counts = self._count(answers, wanted)
+        overview = answers.overview.get(None, self._reader.survey)
+        paging = _build_paging(query, query.offset, query.limit)
+        page = wanted, paging
+        heads = answers.pages.get(page, lambda: self._reader.find_heads(*page))
+        return RunPage(
+            rows=tuple(self._reader.read_runs(heads)),
+            total=counts.total,
+            total_runs=overview.runs,
+            unreadable=overview.damaged,
+            statuses={status or "unfinished": count for status, count in counts.runs.items()},
+            reasons=tuple(
+                (item.component, item.status, item.reason or "", item.count)
+                for item in sorted(counts.outcomes, key=_by_count)
+                if item.status != "ok"
+            ),
+            platforms=dict(overview.platforms),
+            components=overview.components,
+        )
 
-    def find_all(self, query: RunQuery) -> list[FoundRun]:
-        """Return all runs that match, sorted as asked.
+    def find_all(self, query: RunQuery, most: int = 0) -> Matching:
+        """Return what all runs that match have in common, and the first of them.
 
-        Raises:
-            StoreUnavailableError: The store refused the first scan.
-        """
-        return list(self._find(query)[0])
-
-    def refresh(self) -> None:
-        """Look again at every manifest that changed.
+        Args:
+            query: What is looked for; its `offset` and `limit` say nothing here.
+            most: How many runs to name.
 
         Raises:
             StoreUnavailableError: The store refused.
         """
-        with self._scanning:
-            self._scan()
+        answers = self._look()
+        wanted = _build_filter(query)
+        counts = self._count(answers, wanted)
+        paging = _build_paging(query, 0, most)
+        paths = self._reader.find_paths(wanted, paging) if most else []
+        return Matching(counts.total, counts.outcomes, tuple(paths))
 
-    def _find(self, query: RunQuery) -> tuple[list[FoundRun], RunPage]:
-        answers = self._answers  # before the look: a new snapshot brings new ones
-        snapshot = self._look()
-        asked = replace(query, offset=0, limit=0)
-        answer = answers.get(asked) if answers is self._answers else None
-        if answer is None:
-            answer = _answer(snapshot, asked)
-            if len(answers) >= _KEPT_ANSWERS:
-                answers.clear()
-            answers[asked] = answer
-        return answer
+    def close(self) -> None:
+        """Let go of the index."""
+        self._reader.close()
 
-    def _look(self) -> _Snapshot:
-        snapshot = self._snapshot
-        if snapshot is None:
-            with self._scanning:
-                return self._snapshot or self._scan()
-        if self._clock() >= self._next_scan and self._scanning.acquire(blocking=False):
-            threading.Thread(target=self._scan_behind, name="run scan", daemon=True).start()
-        return snapshot
+    def _count(self, answers: _Answers, wanted: RunFilter) -> Counts:
+        whole = answers.whole.get(None, lambda: self._reader.count(RunFilter()))
+        if wanted == RunFilter():
+            return whole
+        return answers.counts.get(wanted, lambda: self._reader.count(wanted, whole))
 
-    def _scan_behind(self) -> None:
-        try:
-            self._scan()
-        except StoreUnavailableError:
-            self._next_scan = self._clock() + self._max_age_sec
-        finally:
-            self._scanning.release()
-
-    def _scan(self) -> _Snapshot:
-        begun = self._clock()
-        former: _Known = self._snapshot.known if self._snapshot is not None else {}
-        found: _Known = {}
-        for path, mark in _walk(self._store):
-            known = former.get(path)
-            if known is not None and mark is not None and known[0] == mark:
-                found[path] = known
-                continue
-            try:
-                found[path] = (mark, self._read(path))
-            except NotFoundError:
-                continue  # deleted
-        snapshot = self._snapshot
-        if snapshot is None or found != former:
-            snapshot = _build_snapshot(found)
-            self._snapshot, self._answers = snapshot, {}
-        ended = self._clock()
-        # A store that takes long to look through is looked through less often.
-        self._next_scan = ended + max(self._max_age_sec, 10 * (ended - begun))
-        return snapshot
-
-    def _read(self, path: str) -> FoundRun | None:
-        try:
-            run = self._store.run(*path.split("/"))
-        except InvalidContentError:
-            return None
-        records = run.manifest.components
-        return FoundRun(
-            _summarise(run),
-            tuple((item.name, item.status, item.empty_reason) for item in records),
-        )
+    def _look(self) -> _Answers:
+        version = self._watch.look().version
+        answers = self._answers
+        if answers is None or answers.version != version:
+            answers = self._answers = _Answers(version)
+        return answers
 
 
-_KEPT_ANSWERS = 64
-_TICK_SEC = 2.0
-"""Coarsest clock of a file system that we know: FAT."""
+def open_run_search(store: Store) -> RunSearch:
+    """Return what finds the runs of a store; its index need not exist.
+
+    Raises:
+        BadProfileError: `FILMCAN_INDEX_URL` means nothing.
+        MissingExtraError: The database that it names needs a driver which is not installed.
+    """
+    reader = open_reader(store.backend)
+    return RunSearch(reader, IndexWatch(reader))
 
 
-def _walk(store: Store) -> Iterable[tuple[str, object]]:
-    """Yield every run's path and what changes when its manifest does; None where nothing tells."""
-    paths = store.run_paths()
-    listings = read_each(store.backend, store.backend.list_folder, paths)
-    for path, listing in zip(paths, listings, strict=True):
-        if MANIFEST_NAME in listing.files:
-            yield path, _mark(listing)
-
-
-def _mark(listing: Listing) -> object:
-    """Return what another manifest would change; None where it might not, so that it is read."""
-    modified = listing.modified.get(MANIFEST_NAME)
-    if modified is None or time.time() - modified < _TICK_SEC:
-        return None  # a second change within one tick of the disk's clock would look like this one
-    return modified, listing.files[MANIFEST_NAME]
-
-
-def _build_snapshot(known: _Known) -> _Snapshot:
-    runs = [run for _, (_, run) in sorted(known.items()) if run is not None]
-    return _Snapshot(
-        known,
-        tuple((run.summary.run_path.lower(), run) for run in runs),
-        dict(sorted(Counter(run.summary.platform_id for run in runs).items())),
-        tuple(sorted({name for run in runs for name, _, _ in run.components})),
+def _build_filter(query: RunQuery) -> RunFilter:
+    return RunFilter(
+        platform_id=query.platform_id,
+        video_id=query.video_id,
+        status=query.status,
+        component=query.component,
+        component_status=query.component_status,
+        reason=query.reason,
+        words=tuple(query.text.split()) if query.text is not None else (),
     )
 
 
-def _answer(snapshot: _Snapshot, query: RunQuery) -> tuple[list[FoundRun], RunPage]:
-    words = query.text.lower().split() if query.text is not None else []
-    found = [
-        run
-        for path, run in snapshot.runs
-        if all(word in path for word in words) and _matches(run, query)
-    ]
-    found.sort(key=lambda run: _sort_key(run, query.sort), reverse=query.descending)
-    reasons = Counter(
-        (name, status, reason or "")
-        for run in found
-        for name, status, reason in run.components
-        if status != "ok"
-    )
-    return found, RunPage(
-        rows=(),
-        total=len(found),
-        total_runs=len(snapshot.runs),
-        unreadable=len(snapshot.known) - len(snapshot.runs),
-        statuses=dict(Counter(run.status for run in found)),
-        reasons=tuple((*key, count) for key, count in sorted(reasons.items(), key=_by_count)),
-        platforms=snapshot.platforms,
-        components=snapshot.components,
-    )
+def _build_paging(query: RunQuery, offset: int, limit: int) -> Paging:
+    """Return a part of the runs; of unknown length counts as the shortest."""
+    return Paging(query.sort, query.descending, limit, offset, unknown_last=query.descending)
 
 
-def _by_count(item: tuple[tuple[str, str, str], int]) -> tuple[int, tuple[str, str, str]]:
-    return -item[1], item[0]
-
-
-def _sort_key(run: FoundRun, sort: SortName) -> tuple[bool, str | float]:
-    value = run.status if sort == "status" else getattr(run.summary, sort)
-    return value is not None, "" if value is None and sort != "duration_sec" else value or 0
-
-
-def _matches(run: FoundRun, query: RunQuery) -> bool:
-    summary = run.summary
-    wanted = (
-        (query.platform_id, summary.platform_id),
-        (query.video_id, summary.video_id),
-        (query.status, run.status),
-    )
-    if any(asked is not None and asked != found for asked, found in wanted):
-        return False
-    if query.component is None and query.component_status is None and query.reason is None:
-        return True
-    return any(
-        query.component in (None, name)
-        and query.component_status in (None, status)
-        and query.reason in (None, reason)
-        for name, status, reason in run.components
-    )
-
-
-def _summarise(run: Run) -> RunSummary:
-    record = run.manifest.run
-    duration = record.source.get("duration_sec")
-    return RunSummary(
-        platform_id=record.platform_id,
-        video_id=record.video_id,
-        run_id=record.run_id,
-        run_path=run.path,
-        created_at=record.created_at,
-        finished_at=record.finished_at,
-        status=record.status,
-        duration_sec=float(duration) if isinstance(duration, int | float) else None,
-        components=dict(Counter(item.status for item in run.manifest.components)),
-        pending=run.manifest.pending_components,
-    )
+def _by_count(item: Outcome) -> tuple[int, str, str, str]:
+    return -item.count, item.component, item.status, item.reason or ""

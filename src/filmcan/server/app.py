@@ -40,6 +40,7 @@ def build_app(state: State) -> FastAPI:
     async def live(_: FastAPI) -> AsyncIterator[None]:
         yield
         state.snapshots.close()
+        state.search.close()
 
     app = FastAPI(
         title="filmcan",

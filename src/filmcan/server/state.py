@@ -11,7 +11,7 @@ from fastapi import Request
 from filmcan.operations.assets import list_assets
 from filmcan.operations.corpus import FeatureReader
 from filmcan.operations.rules import read_rules
-from filmcan.operations.run_search import RunSearch, ScannedRuns
+from filmcan.operations.run_search import open_run_search
 from filmcan.operations.snapshots import SnapshotTaker
 from filmcan.operations.sources import SourceFinder
 from filmcan.operations.targets import Run, Store, open_existing_store
@@ -52,20 +52,17 @@ class State:
         Raises:
             StoreUnavailableError: There is no such store.
             NotFoundError: There is no such media folder.
+            BadProfileError: `FILMCAN_INDEX_URL` means nothing.
         """
         self.settings = settings
         self.store = store if store is not None else open_existing_store(settings.store)
         self.sources = SourceFinder(settings.media_roots)
         self.find_rules = read_rules(settings.schema_folder)
         self.version = find_version()
+        self.search = open_run_search(self.store)
         self.features = FeatureReader()
         self.snapshots = SnapshotTaker()
         self.validating = threading.Lock()
-
-    @cached_property
-    def search(self) -> RunSearch:
-        """Finds runs."""
-        return ScannedRuns(self.store)
 
     @cached_property
     def licences(self) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
-from filmcan.operations.corpus import count_missingness, measure_corpus
+from filmcan.operations.corpus import measure_corpus, order_missingness
 from filmcan.server.answers import answer_json
 from filmcan.server.routes.parameters import QueryOf, StateOf, tell
 from filmcan.server.shapes import CorpusShape, Missingness
@@ -22,10 +22,9 @@ MostRuns = Annotated[
 @router.get("/missingness", responses=tell(Missingness, "How components ended."))
 def get_missingness(state: StateOf, query: QueryOf) -> Response:
     """Count how the components of all matching runs ended, and why."""
-    runs = state.search.find_all(query)
-    return answer_json(
-        {"runs": len(runs), "rows": [asdict(row) for row in count_missingness(runs)]}
-    )
+    matching = state.search.find_all(query)
+    rows = [asdict(row) for row in order_missingness(matching.outcomes)]
+    return answer_json({"runs": matching.total, "rows": rows})
 
 
 @router.get("/features/{name}", responses=tell(CorpusShape, "Distributions."))
@@ -36,8 +35,8 @@ def get_features(
     most_runs: MostRuns = DEFAULT_RUNS,
 ) -> Response:
     """Measure every feature of a component over the matching runs, in the order asked for."""
-    paths = [run.summary.run_path for run in state.search.find_all(query)]
-    corpus = measure_corpus(state.store, paths[:most_runs], name, state.features)
+    matching = state.search.find_all(query, most_runs)
+    corpus = measure_corpus(state.store, matching.paths, name, state.features)
     return answer_json(
-        {**asdict(corpus), "looked_at": min(len(paths), most_runs), "matching": len(paths)}
+        {**asdict(corpus), "looked_at": len(matching.paths), "matching": matching.total}
     )

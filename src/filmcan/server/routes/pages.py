@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse
 from filmcan.contract.manifest import ComponentRecord
 from filmcan.errors import FilmcanError
 from filmcan.operations.comparing import compare_runs
-from filmcan.operations.corpus import FeatureColumn, count_missingness, measure_corpus
+from filmcan.operations.corpus import FeatureColumn, measure_corpus, order_missingness
 from filmcan.operations.run_search import RunQuery
 from filmcan.operations.schemas import list_schema_history, read_schema_parts
 from filmcan.operations.schemas import list_schemas as list_registry
@@ -101,27 +101,26 @@ def show_comparison(
         left=left or "",
         right=right or "",
         comparison=comparison,
-        choices=[found.summary.run_path for found in recent],
+        choices=[found.run_path for found in recent],
     )
 
 
 @router.get("/corpus")
 def show_corpus(request: Request, state: StateOf, query: QueryOf, show: _Text = None) -> Response:
     """Show what many runs say together."""
-    runs = state.search.find_all(query)
-    missingness = count_missingness(runs)
+    matching = state.search.find_all(query, DEFAULT_RUNS)
+    missingness = order_missingness(matching.outcomes)
     names = sorted({row.component for row in missingness})
     component = show if show in names else next(iter(names), None)
-    paths = [run.summary.run_path for run in runs]
     corpus = None
     if component is not None:
-        corpus = measure_corpus(state.store, paths[:DEFAULT_RUNS], component, state.features)
+        corpus = measure_corpus(state.store, matching.paths, component, state.features)
     return _render(
         request,
         "corpus.html",
         query=query,
-        matching=len(paths),
-        looked_at=min(len(paths), DEFAULT_RUNS),
+        matching=matching.total,
+        looked_at=len(matching.paths),
         missingness=missingness,
         names=names,
         component=component,

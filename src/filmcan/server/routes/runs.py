@@ -45,7 +45,7 @@ def list_runs(state: StateOf, query: QueryOf) -> Response:
     after = query.offset + len(page.rows)
     return answer_json(
         {
-            "runs": [{name: getattr(row.summary, name) for name in _ROW} for row in page.rows],
+            "runs": [{name: getattr(row, name) for name in _ROW} for row in page.rows],
             "total": page.total,
             "total_runs": page.total_runs,
             "unreadable": page.unreadable,
