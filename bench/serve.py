@@ -127,13 +127,21 @@ def tell(name: str, times: list[float], goal: str, cpu_ms: float) -> None:
 
 def measure_server(root: Path, paths: list[str], requests: int) -> None:
     """Measure pages, API and memory."""
-    process, port = start(root)
-    try:
+    for what in ("no index", "its index there"):
+        process, port = start(root)
         begun = time.perf_counter()
         ask(http.client.HTTPConnection("127.0.0.1", port), "/api/v1/runs")
-        print(f"first look at {len(paths)} runs: {time.perf_counter() - begun:.1f} s\n")
-        print(_HEAD)
+        print(f"first list of {len(paths)} runs, {what}: {time.perf_counter() - begun:.1f} s")
+        if what == "no index":
+            process.terminate()
+            process.wait()
+    try:
+        print(f"\n{_HEAD}")
         queries = [f"?offset={50 * (n % 100)}&q={n % 10}" for n in range(_MANY)]
+        before = _read_cpu(process.pid)
+        times = load(port, (f"/api/v1/runs{query}" for query in queries[:100]), CLIENTS)
+        cpu_ms = 1000 * (_read_cpu(process.pid) - before) / len(times)
+        tell("runs API, each for the first time, 8 clients", times, "", cpu_ms)
         rows = (
             ("health, 8 clients: the floor", ["/api/v1/health"] * _MANY, CLIENTS, ""),
             ("runs page, 8 clients", [f"/runs{query}" for query in queries], CLIENTS, "100 ms"),
