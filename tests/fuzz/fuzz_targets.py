@@ -342,13 +342,13 @@ def _run_manifest(data: bytes) -> bool:
     except InvalidManifestError as error:
         _hold_message(error)
         return False
-    if slowly != manifest:
-        raise DisagreementError("the manifest reads differently at once and field by field")
     if again != manifest:
         raise DisagreementError("the manifest reads differently after being written")
     lost = _find_lost(json.loads(data), json.loads(written), "")
     if lost is not None:
         raise DisagreementError(f"lost on rewriting: {lost}")
+    if slowly != manifest:
+        raise DisagreementError("the manifest reads differently at once and field by field")
     return True
 
 

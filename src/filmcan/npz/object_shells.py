@@ -2,8 +2,8 @@
 
 The decoder makes these where a pickle would call numpy. Each checks its arguments' form and
 nothing is created from them until the whole stream is read: `object_values` then builds arrays by
-validated construction. Sizes, alignments and flags that a pickle states are ignored and computed
-anew.
+validated construction. Sizes and alignments that a pickle states are ignored and computed anew;
+flags must be those of the type, since numpy itself believes them and reads an address for a number.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from filmcan.npz.npy_header import MAX_DIMS, OBJECT
 from filmcan.npz.refusal import refuse
 
 _CODE = re.compile(r"b1|[iu][1248]|f(?:2|4|8|16)|c(?:8|16|32)|[mM]8|O8|O4|[SU](?:0|[1-9]\d{0,8})")
+_FLAGS = {"O": 63, "U": 8}
+"""What numpy's ndarraytypes.h gives types by their kind (NPY_OBJECT_DTYPE_FLAGS, NPY_NEEDS_PYAPI);
+all other accepted types have no flag."""
 _UNIT = re.compile(r"[a-zA-Z]{1,7}")
 _MAX_MULTIPLE = 10**9
 
@@ -53,6 +56,8 @@ class TypeShell:
         if any(part is not None for part in rest):
             raise refuse("npy_dtype", "a structured element type is not accepted")
         code = str(self.code)
+        if not is_plain(state[7], _FLAGS.get(code[0], 0)):
+            raise malformed("the state of a numpy.dtype")
         if (len(state) == 9) != (code in ("M8", "m8")):  # noqa: PLR2004 - with a time unit
             raise malformed("the state of a numpy.dtype")
         if code[0] == "O":

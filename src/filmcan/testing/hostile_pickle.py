@@ -126,7 +126,8 @@ def _dtype(code: str, state: bytes | None = None) -> bytes:
     order = b"|" if code[0] in "OS" else b"<"
     call = b"cnumpy\ndtype\n" + _text(code) + b"\x89\x88\x87R"
     middle = b"NNN" if state is None else state
-    return call + b"(K\x03" + _text(order.decode()) + middle + _MINUS * 2 + b"K\x00tb"
+    flags = {"O": b"K\x3f", "U": b"K\x08"}.get(code[0], b"K\x00")
+    return call + b"(K\x03" + _text(order.decode()) + middle + _MINUS * 2 + flags + b"tb"
 
 
 def _array(shape: bytes, dtype: bytes, data: bytes) -> bytes:
@@ -348,6 +349,8 @@ _item("b1_time_unit_divided", _DAMAGED, _time(b"N(C\x01sK\x01K\x02K\x01t\x86"))
 _item("b1_time_unit_multiple_zero", _DAMAGED, _time(b"N(C\x01sK\x00K\x01K\x01t\x86"))
 _item("b1_time_unit_no_word", _DAMAGED, _time(b"N(C\x02s]K\x01K\x01K\x01t\x86"))
 _item("b1_type_two_arguments", _DAMAGED, b"cnumpy\ndtype\n", _text("f4"), b"\x89\x86R")
+for _code, _flags in (("i8", b"K\x2d"), ("f4", b"K\x3f"), ("O8", b"K\x00"), ("U3", b"K\x01")):
+    _item(f"b1_state_false_flags_{_code}", _DAMAGED, _dtype(_code)[:-4] + _flags + b"tb")
 _item("b1_type_other_flags", _DAMAGED, b"cnumpy\ndtype\n", _text("f4"), b"\x88\x88\x87R")
 _item("b1_type_short_state", _DAMAGED, b"cnumpy\ndtype\n", _text("f4"), b"\x89\x88\x87R)b")
 _item(
