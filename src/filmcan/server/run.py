@@ -14,7 +14,7 @@ __all__ = ["Settings", "serve"]
 _SWITCH_SEC = 0.0005
 """SQLite lets other threads run at each row; so long at most they keep the one that reads waiting.
 
-With Python's five milliseconds a page of fifty runs waits a second where eight callers are busy.
+At Python's five milliseconds a page of fifty runs waits for as many turns of seven other callers.
 """
 
 
