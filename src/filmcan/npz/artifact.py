@@ -184,7 +184,7 @@ class Artifact:
 
     def __getitem__(self, key: str) -> np.ndarray:
         """Return the whole array, its checksum checked; the metas as they are stored."""
-        return self.read(key)
+        return self.read(key) if self._has_beside else self.npz.read(key)
 
     def __contains__(self, key: object) -> bool:
         """Tell whether there is such a key."""

@@ -46,7 +46,7 @@ class NpzReader:
         """
         self._source = source
         self._limits = limits
-        with self._placed(""):
+        with Place(self._source):
             self._directory = read_directory(source, limits)
             self._data = MemberData(source, self._directory, limits)
 
@@ -82,12 +82,12 @@ class NpzReader:
 
     def dtype(self, key: str) -> np.dtype[np.generic]:
         """Return the element type, from the array's header alone."""
-        with self._placed(key):
+        with Place(self._source, key):
             return self._data.read_header(self._find(key)).dtype
 
     def shape(self, key: str) -> tuple[int, ...]:
         """Return the shape, from the array's header alone."""
-        with self._placed(key):
+        with Place(self._source, key):
             return self._data.read_header(self._find(key)).shape
 
     def read(self, key: str, rows: slice | None = None, *, verify: bool = True) -> np.ndarray:
@@ -106,7 +106,7 @@ class NpzReader:
             InvalidArtifactError: The member is damaged or holds what is not accepted.
         """
         member = self._find(key)
-        with self._placed(key):
+        with Place(self._source, key):
             if rows is not None:
                 return self._data.read_rows(member, rows)
             return self._data.read_array(member, verify=verify or key in (META, META_JSON))
@@ -124,7 +124,7 @@ class NpzReader:
             InvalidArtifactError: The member is damaged or holds what is not accepted.
         """
         member = self._find(key)
-        with self._placed(key):
+        with Place(self._source, key):
             return self._data.map_array(member, verify=key in (META, META_JSON))
 
     def read_meta(self) -> dict[str, object]:
@@ -143,7 +143,7 @@ class NpzReader:
         Raises:
             InvalidArtifactError: It is absent, no text, no strict JSON, or no object.
         """
-        with self._placed(META_JSON):
+        with Place(self._source, META_JSON):
             text = self._read_text(self._find_meta(META_JSON), "meta_invalid")
             try:
                 return _as_dict(parse_json(text))
@@ -162,7 +162,7 @@ class NpzReader:
             InvalidArtifactError: It is no such array, too long, or damaged.
         """
         member = self._find(key)
-        with self._placed(key):
+        with Place(self._source, key):
             return self._read_text(member, code)
 
     def read_meta_object(self) -> dict[str, object]:
@@ -171,7 +171,7 @@ class NpzReader:
         Raises:
             InvalidArtifactError: It is absent, no 0-d object array, or holds no str-keyed dict.
         """
-        with self._placed(META):
+        with Place(self._source, META):
             array = self._data.read_array(self._find_meta(META), verify=True)
             if array.dtype != np.dtype(object) or array.shape:
                 raise refuse(
@@ -188,7 +188,7 @@ class NpzReader:
             InvalidArtifactError: The first thing that is wrong.
         """
         for member in self._directory.members.values():
-            with self._placed(member.key):
+            with Place(self._source, member.key):
                 self._data.check(member)
         if META_JSON in self._directory.members:
             self.read_meta_json()
@@ -242,9 +242,6 @@ class NpzReader:
         if len(data) > 4 * limit:
             raise over_limit("max_json_chars", f"{len(data) // 4} characters, at most {limit}")
         return _decode(data, code, big_endian=header.dtype.str[0] == ">")
-
-    def _placed(self, key: str) -> Place:
-        return Place(self._source, key)
 
 
 def open_npz(

@@ -96,7 +96,6 @@ class FileSource:
         """
         self._descriptor = descriptor
         self._path = name
-        self._lock = threading.Lock()
         try:
             found = os.fstat(descriptor)
         except OSError as error:
@@ -189,7 +188,7 @@ class FileSource:
     else:  # pragma: no cover - Windows reads by seeking, one thread at a time
 
         def _read(self, offset: int, size: int) -> bytes:
-            with self._lock:
+            with _seeking:
                 os.lseek(self._descriptor, offset, os.SEEK_SET)
                 return os.read(self._descriptor, size)
 
@@ -198,6 +197,9 @@ class FileSource:
             target[: len(data)] = data
             return len(data)
 
+
+_seeking = threading.Lock()
+"""Where files are read by seeking."""
 
 LocalSource = FileSource | MemorySource
 """Sources that are read piece by piece at no cost per request, and that can be mapped."""

@@ -343,10 +343,13 @@ def _check_layout(keys: Iterable[str], columns: Columns, ends: tuple[int, ...]) 
 
 def _check_sizes(table: Table, limits: ReadLimits) -> None:
     """Refuse what is over a limit."""
-    for limit, got, allowed in (
-        ("max_member_bytes", table.largest, limits.max_member_bytes),
-        ("max_total_bytes", table.total, limits.max_total_bytes),
-        ("max_inflated_bytes", table.inflated, limits.max_inflated_bytes),
-    ):
-        if got > allowed:
-            raise over_limit(limit, f"{got} bytes after inflating, at most {allowed}")
+    if table.largest > limits.max_member_bytes:
+        raise _over("max_member_bytes", table.largest, limits.max_member_bytes)
+    if table.total > limits.max_total_bytes:
+        raise _over("max_total_bytes", table.total, limits.max_total_bytes)
+    if table.inflated > limits.max_inflated_bytes:
+        raise _over("max_inflated_bytes", table.inflated, limits.max_inflated_bytes)
+
+
+def _over(limit: str, got: int, allowed: int) -> InvalidArtifactError:
+    return over_limit(limit, f"{got} bytes after inflating, at most {allowed}")
