@@ -12,7 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filmcan.contract import canonical, manifest
-from filmcan.contract.canonical import MAX_DEPTH, MAX_VALUES, JsonError, parse_json
+from filmcan.contract.canonical import (
+    MAX_DEPTH,
+    MAX_INTEGER_DIGITS,
+    MAX_VALUES,
+    JsonError,
+    parse_json,
+)
 from filmcan.contract.manifest import (
     ArtifactRecord,
     ComponentRecord,
@@ -173,6 +179,14 @@ def test_depth_and_number_of_values_are_bounded_as_in_any_json() -> None:
     assert read_written_form(build([0] * MAX_VALUES)) is None
 
 
+@pytest.mark.parametrize("number", ["9" * 4300, "9" * 4301, "-" + "9" * 4299, "-" + "9" * 4300])
+def test_integers_are_as_long_as_in_any_json(number: str) -> None:
+    whole = {**WHOLE, "run": {**WHOLE["run"], "profile": {"x": 12345678987654321}}}
+    data = _write(whole).replace(b"12345678987654321", number.encode())
+    assert _read(data) == _read_slowly(data)
+    assert (read_written_form(data) is not None) is (len(number) <= MAX_INTEGER_DIGITS)
+
+
 def test_fields_are_those_of_the_records() -> None:
     for written, record in (
         (WrittenRun, RunRecord),
@@ -202,7 +216,9 @@ JSON = st.recursive(
 )
 PARTS = st.sampled_from(
     ['"a"', ":", ",", "{", "}", "[", "]", '":"', "1", "1e999", "-1e400", "NaN", " ", '"\\u003a"',
-     '"\\ud800"', "9" * 301, "9" * 4200, "\ufeff", "true", '{"a":1,"a":2}', "[" * 70 + "]" * 70]
+     '"\\ud800"', "9" * 301, "9" * 4200,
+     "9" * 4300, "9" * 4301, "-" + "9" * 4299, "-" + "9" * 4300, "\ufeff", "true",
+     '{"a":1,"a":2}', "[" * 70 + "]" * 70]
 )  # fmt: skip
 
 
