@@ -259,12 +259,13 @@ def _measure_sparse(clip: Path) -> None:
     requests = {"eyes": FrameRequest(FrameView("rgb", size=(300, 300)))}
     probe = probe_source(clip, TEST_LIMITS)
     times: dict[bool, Times] = {True: [], False: []}
+    clock: dict[bool, Times] = {True: [], False: []}
     for number in range(2 * ROUNDS + 2):
         skips = number % 2 == 0
         with mock.patch.object(
             video_pass, "plan_decoding", plan_decoding if skips else _plan_nothing
         ):
-            start = time.perf_counter()
+            start, cpu = time.perf_counter(), time.process_time()
             media = MediaPass(
                 clip,
                 probe,
@@ -276,12 +277,13 @@ def _measure_sparse(clip: Path) -> None:
             media.start()
             count = sum(1 for _ in media.frames("eyes") or ())
             summary = media.finish()
-            times[skips].append(time.perf_counter() - start)
+            clock[skips].append(time.perf_counter() - start)
+            times[skips].append(time.process_time() - cpu)
         if skips:
             told = f"{count} wanted, {summary.decoded_frames} of {summary.frame_count} decoded"
-    ratios = [full / ours for full, ours in zip(times[False], times[True], strict=True)][1:]
-    _say(f"2 samples a minute ({told}): how many times faster than a full pass",
-         "at least 15", ratios)  # fmt: skip
+    for what, goal, taken in (("CPU", "at least 15", times), ("the clock", "", clock)):
+        ratios = [full / ours for full, ours in zip(taken[False], taken[True], strict=True)][1:]
+        _say(f"2 samples a minute ({told}), by {what}, than a full pass", goal, ratios)
 
 
 def _plan_nothing(*_: object) -> None:

@@ -903,3 +903,15 @@ def test_a_folder_that_vanishes_while_it_is_listed_is_empty(
 def test_values_that_no_manifest_holds_have_no_checksum() -> None:
     assert sum_rows(("a", 1), (("b", None),)) == sum_rows(["a", 1], [["b", None]]) != ""
     assert sum_rows(("\ud800",), ()) == ""
+
+
+def test_a_server_that_will_not_settle_has_its_index_all_the_same(
+    local: LocalBackend, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Database) -> None:
+        raise IndexFaultError("permission denied")
+
+    monkeypatch.setattr(Database, "settle", refuse)
+    index = open_index(local, url)
+    index.rebuild()
+    assert list_answer(index) == list_truth(local)

@@ -160,7 +160,11 @@ class Synchroniser:
             StoreUnavailableError: The store refused.
         """
         with self._database.write() as connection:
-            return self._rebuild(connection, on_progress)
+            report = self._rebuild(connection, on_progress)
+        # The index stands without it.
+        with contextlib.suppress(IndexFaultError):
+            self._database.settle()
+        return report
 
     def _rebuild(self, connection: Connection, on_progress: Progress) -> SyncReport:
         scanner = open_scanner(self._backend)
