@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from filmcan.contract.issues import Issue
+from filmcan.contract.meta import MODEL_KEYS
 from filmcan.errors import ConflictError, NotFoundError, StoreUnavailableError
 from filmcan.files import TEMPORARY_PREFIX
 from filmcan.npz.validate import validate_npz
@@ -506,6 +507,16 @@ def test_models_are_completed_with_unknown_and_signed_anew(
     assert (first["model_name"], first["precision"], first["size"]) == ("yolo", "unknown", 3)
     assert (second["model_name"], third["model_name"]) == ("clip", "unknown")
     assert len(ours().components[FLOW].models_used) == 1
+
+
+def test_a_model_that_is_described_whole_comes_as_it_was(
+    foreign: ForeignStore, bring: Callable[..., StoreImport], ours: Callable[[], Run]
+) -> None:
+    row = {key: f"{key} of theirs" for key in MODEL_KEYS}
+    foreign.write_artifact(FLOW, build_foreign_flow(), models_used=[row])
+    foreign.write_manifest(build_foreign_row(FLOW))
+    assert "models_unknown" not in _codes(_only(bring()))
+    assert ours().components[FLOW].models_used == (row,)
 
 
 def test_b7_no_folder_and_no_secret_comes_in(
