@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections import Counter
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import msgspec
 
@@ -26,10 +26,6 @@ _STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 """Also one that never ends: looking for its end from every quote in it would take for ever."""
 
 _BRACKETS = re.compile(r"[\[\]{}]")
-_ESCAPED_COLON = "\\u003"
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-_MOST, _LEAST = 10.0**300, -(10.0**300)
-"""Numbers beyond are looked at closely; infinities are among them."""
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -71,58 +67,13 @@ def parse_json(text: str | bytes) -> object:
         except UnicodeDecodeError as error:
             raise JsonError(f"not UTF-8 at byte {error.start}") from error
     opened = text.count("[") + text.count("{")
-    few = _count_at_most(text, opened) <= MAX_VALUES
-    if few and opened <= MAX_DEPTH and text.startswith("{"):
+    if opened <= MAX_DEPTH and _count_at_most(text, opened) <= MAX_VALUES:
         # What comes out again letter for letter says nothing twice, and rounds nothing.
         with contextlib.suppress(ValueError):
             value: object = _decode(text)
             if _encode(value) == text.encode():
                 return value
-    if few and ("\\" not in text or _ESCAPED_COLON not in text):
-        try:
-            value = _PLAIN_DECODER.decode(text)
-        except (ValueError, RecursionError):
-            pass  # the decoder below says what is wrong
-        else:
-            if _is_strict(value, text.count(":")):
-                return value
     return _parse_slowly(text)
-
-
-def _is_strict(value: object, colons: int) -> bool:
-    """Tell whether a value is certainly all of a strict text that holds so many colons.
-
-    Each pair of the text has a colon of its own; every other colon stands in a string. A duplicate
-    key drops a pair, and then fewer colons are found in the value than in the text.
-    """
-    pairs = 0
-    depth = -1
-    strings: list[str] = []
-    level: list[Any] = [[value]]
-    while level:
-        depth += 1
-        below: list[Any] = []
-        for item in level:
-            children = item
-            if type(item) is dict:
-                pairs += len(item)
-                strings.extend(item)
-                children = item.values()
-            for child in children:
-                kind = type(child)
-                if kind is str:
-                    strings.append(child)
-                elif kind is dict or kind is list:
-                    below.append(child)
-                elif (kind is float or kind is int) and not _LEAST < child < _MOST:
-                    return False
-        level = below
-    text = "".join(strings)
-    return (
-        depth <= MAX_DEPTH
-        and pairs + text.count(":") == colons
-        and (text.isascii() or not _LONE_SURROGATE.search(text))
-    )
 
 
 def _parse_slowly(text: str) -> object:
@@ -216,7 +167,6 @@ def _check_surrogates(value: object) -> None:
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
-_PLAIN_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_build_object,
     parse_constant=_refuse_constant,

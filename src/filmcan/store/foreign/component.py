@@ -16,7 +16,7 @@ from filmcan.contract.manifest import ComponentRecord
 from filmcan.contract.registry import get_schema, list_schema_components, list_schema_versions
 from filmcan.errors import InvalidContentError, InvalidSchemaError, NotFoundError
 from filmcan.store.foreign.arrays import Upgrade, upgrade_arrays
-from filmcan.store.foreign.meta import UNKNOWN, RunFacts, find_contradiction, upgrade_meta
+from filmcan.store.foreign.meta import UNKNOWN, ForeignRunFacts, find_contradiction, upgrade_meta
 from filmcan.store.foreign.outcome import FileFate, FileOutcome, RunOutcome
 from filmcan.store.foreign.plain import build_plain, strip_places
 from filmcan.store.foreign.sources import SourceFile, read_artifact
@@ -67,7 +67,7 @@ def build_error(record: ComponentRecord, message: str) -> ComponentRecord:
 class ComponentReader:
     """Reads the components of one foreign run, one after another."""
 
-    def __init__(self, backend: Backend, run: RunFacts, outcome: RunOutcome) -> None:
+    def __init__(self, backend: Backend, run: ForeignRunFacts, outcome: RunOutcome) -> None:
         """Take note of the run.
 
         Args:

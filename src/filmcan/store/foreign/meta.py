@@ -26,7 +26,7 @@ Note = Callable[[str, str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class RunFacts:
+class ForeignRunFacts:
     """What all artifacts of a run share; none of it is unknown here.
 
     Attributes:
@@ -42,7 +42,9 @@ class RunFacts:
     created_at: str
 
 
-def find_contradiction(meta: Mapping[str, object], run: RunFacts, component: str) -> str | None:
+def find_contradiction(
+    meta: Mapping[str, object], run: ForeignRunFacts, component: str
+) -> str | None:
     """Return what makes an artifact belong to another place or run, or None (C8.5)."""
     expected = {
         "platform_id": run.platform_id,
@@ -62,7 +64,7 @@ def find_contradiction(meta: Mapping[str, object], run: RunFacts, component: str
 def upgrade_meta(
     meta: Mapping[str, object],
     row: ForeignRow,
-    run: RunFacts,
+    run: ForeignRunFacts,
     *,
     status: str,
     empty_reason: str | None,
@@ -130,7 +132,9 @@ def _find_text(meta: Mapping[str, object], key: str, other: str | None, note: No
     return UNKNOWN
 
 
-def _find_created_at(meta: Mapping[str, object], row: ForeignRow, run: RunFacts, note: Note) -> str:
+def _find_created_at(
+    meta: Mapping[str, object], row: ForeignRow, run: ForeignRunFacts, note: Note
+) -> str:
     created_at, is_bare = read_time(meta.get("created_at"))
     if created_at is not None:
         if is_bare:

@@ -22,7 +22,7 @@ from filmcan.store.foreign.manifest import (
     ForeignRun,
     parse_foreign_manifest,
 )
-from filmcan.store.foreign.meta import UNKNOWN, RunFacts
+from filmcan.store.foreign.meta import UNKNOWN, ForeignRunFacts
 from filmcan.store.foreign.outcome import FileOutcome, RunOutcome
 from filmcan.store.foreign.plain import read_time
 from filmcan.store.tombstones import find_tombstone
@@ -47,7 +47,7 @@ class RunPlan:
         finished_at: When it was complete, None when nothing says so.
     """
 
-    facts: RunFacts
+    facts: ForeignRunFacts
     rows: tuple[ForeignRow, ...]
     steps: Mapping[str, object]
     kept: Mapping[str, object]
@@ -124,7 +124,7 @@ def _plan_read(run: ForeignRun, ids: dict[str, str], outcome: RunOutcome) -> Run
         message = "nothing says that the run was complete; it is imported as unfinished"
         outcome.tell("warning", "run_unfinished", "", message)
     return RunPlan(
-        RunFacts(
+        ForeignRunFacts(
             **ids, **{key: value or UNKNOWN for key, value in values.items()}, created_at=created_at
         ),
         rows,
@@ -213,5 +213,5 @@ def _rebuild(source: Backend, path: str, content: FolderContent, outcome: RunOut
     )
     outcome.tell("warning", "run_rebuilt", "", message)
     platform_id, video_id, run_id = path.split("/")
-    facts = RunFacts(platform_id, video_id, run_id, **values, created_at=min(times))
+    facts = ForeignRunFacts(platform_id, video_id, run_id, **values, created_at=min(times))
     return RunPlan(facts, tuple(rows), {}, {}, None, None)
