@@ -183,12 +183,14 @@ class Root:
             FileNotFoundError: There is no such file.
             OSError: It is no regular file or cannot be read.
         """
-        with os.fdopen(self.open_file(parts), "rb") as file:
-            size = os.fstat(file.fileno()).st_size
+        descriptor = self.open_file(parts)
+        try:
+            size = os.fstat(descriptor).st_size
             if limit is not None and size > limit:
                 raise OverflowError(f"{'/'.join(parts)} has {size} bytes, more than {limit}")
-            # One byte more than there is: a buffer of the whole limit would be set aside at once.
-            return file.read() if limit is None else file.read(min(size, limit) + 1)
+            return _read_whole(descriptor, size if limit is None else min(size, limit))
+        finally:
+            os.close(descriptor)
 
     def replace_file(self, parts: tuple[str, ...], data: bytes) -> None:
         """Write a file whole and durably: temporary, flush, rename, flush of the directory."""
@@ -295,6 +297,20 @@ def open_regular(name: str | Path, *, directory: int | None = None) -> int:
         os.close(descriptor)
         raise OSError(errno.EINVAL, "not a regular file", str(name))
     return descriptor
+
+
+def _read_whole(descriptor: int, size: int) -> bytes:
+    """Return what a file holds, of which `size` bytes are expected; one that grows is cut there.
+
+    By plain reads: a file object would cost more than the reading of a small file.
+    """
+    found = os.read(descriptor, size)
+    while len(found) < size:
+        more = os.read(descriptor, size - len(found))
+        if not more:
+            break
+        found += more
+    return found
 
 
 def _find_kind(entry: os.DirEntry[str]) -> Literal["file", "directory", "other"]:

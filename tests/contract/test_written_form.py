@@ -194,7 +194,7 @@ def test_fields_are_those_of_the_records() -> None:
         (WrittenArtifact, ArtifactRecord),
     ):
         names = tuple(item.name for item in fields(record) if item.name != "extra")  # type: ignore[arg-type]
-        assert written.__struct_fields__ == names
+        assert written.__struct_encode_fields__ == names
     found = read_written_form(MADE.to_bytes())
     assert found is not None
     assert {} == found.run.extra == found.components[0].extra

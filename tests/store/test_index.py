@@ -23,7 +23,7 @@ from filmcan.store.index import known, reading, scan, state
 from filmcan.store.index.database import Database, IndexFaultError
 from filmcan.store.index.index import StoreIndex, open_index
 from filmcan.store.index.questions import Outcome, Page, Paging, RunFilter
-from filmcan.store.index.rows import build_rows, sum_rows
+from filmcan.store.index.rows import build_rows
 from filmcan.store.index.tables import STATE
 from filmcan.store.local import LocalBackend
 from filmcan.store.marks import CHANGES
@@ -144,21 +144,35 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "other_store": _execute("UPDATE state SET store_url = '/somewhere/else'"),
     "no_state": _execute("DELETE FROM state"),
     "two_states": _execute("INSERT INTO state SELECT * FROM state"),
-    "half_migrated": _execute("ALTER TABLE components RENAME COLUMN empty_reason TO reason"),
+    "half_migrated": _execute("ALTER TABLE outcomes RENAME COLUMN empty_reason TO reason"),
+    "outcomes_lost": _execute("DELETE FROM outcomes WHERE id > 1"),
+    "outcomes_changed": _execute("UPDATE outcomes SET status = 'ok', empty_reason = NULL"),
     "table_lost": _execute("DROP TABLE set_aside"),
     "index_lost": _execute("DROP INDEX runs_by_path"),
     "rows_lost": _execute("DELETE FROM components", "DELETE FROM runs WHERE id % 2"),
-    "components_lost": _execute("DELETE FROM components WHERE position = 1"),
+    "components_lost": _execute("DELETE FROM components WHERE outcome = 2"),
+    "facts_lost": _execute("DELETE FROM facts WHERE run_key = 2"),
+    "facts_changed": _execute("UPDATE facts SET facts = replace(facts, 'ok', 'empty')"),
+    "facts_cut": _execute("UPDATE facts SET facts = substr(facts, 1, 99)"),
+    "facts_too_long": _execute("UPDATE facts SET facts = rtrim(facts, ']') || ',1]'"),
+    "facts_no_text": _execute("UPDATE facts SET facts = x'ff00'", "UPDATE state SET swept_at = 1"),
+    "facts_swapped": _execute(
+        "UPDATE facts SET run_key = -run_key WHERE run_key < 3",
+        "UPDATE facts SET run_key = 3 + run_key WHERE run_key < 0",
+    ),
     "folders_lost": _execute("DELETE FROM folders"),
     "stamps_lost": _execute("UPDATE runs SET stamp = ''", "UPDATE folders SET stamp = ''"),
     "wrong_stamps": _execute("UPDATE runs SET stamp = '1:2:3:4'"),
-    "cell_changed": _execute("UPDATE components SET artifact_sha256 = 'f' WHERE position = 0"),
-    "wrong_type": _execute("UPDATE runs SET revision = 'many', duration_sec = x'ff'"),
+    "cell_changed": _execute("UPDATE components SET model_signature = 'f' WHERE run_key = 1"),
+    "search_changed": _execute("UPDATE runs SET folded_text = 'f' WHERE id = 1"),
+    "wrong_type": _execute("UPDATE runs SET folded_text = 7, duration_sec = x'ff'"),
     "ahead": _execute(
-        "INSERT INTO runs SELECT id + 1000, platform_id, video_id, 'never', slot, stamp, checksum,"
-        " is_latest, status, created_at, updated_at, finished_at, config_hash, revision,"
-        " filmcan_version, sampling_policy_version, dataprocessor_version, source_name,"
-        " source_sha256, source_size_bytes, duration_sec, planned FROM runs WHERE id = 1",
+        "INSERT INTO runs SELECT id + 1000, slot, stamp, checksum, is_latest, platform_id,"
+        " video_id, 'never', status, created_at, updated_at, finished_at, config_hash,"
+        " duration_sec, folded_path, folded_text FROM runs WHERE id = 1",
+        "INSERT INTO facts SELECT run_key + 1000, facts FROM facts WHERE run_key = 1",
+        "INSERT INTO components SELECT run_key + 1000, outcome, model_signature FROM components"
+        " WHERE run_key = 1",
         "UPDATE state SET runs = runs + 1",
     ),
 }
@@ -216,14 +230,14 @@ def test_p13_an_index_that_cannot_be_written_is_read_and_completed_in_memory(
 ) -> None:
     before = file.read_bytes()
     refuse_index_writes(monkeypatch)
-    read: list[int] = []
-    real_read = reading._read_chunk
+    read: list[str] = []
+    real_read = reading._read_run
 
-    def count(backend: Backend, has_tombstones: bool, looks: list[reading.Look]) -> object:
-        read.append(len(looks))
-        return real_read(backend, has_tombstones, looks)
+    def count(backend: Backend, look: reading.Look, *, has_tombstones: bool) -> object:
+        read.append(look.path)
+        return real_read(backend, look, has_tombstones=has_tombstones)
 
-    monkeypatch.setattr(reading, "_read_chunk", count)
+    monkeypatch.setattr(reading, "_read_run", count)
     index = open_index(local)
     assert list_answer(index) == list_truth(local)
     assert not index.fallback  # nothing had changed: it was not asked to write
@@ -231,7 +245,7 @@ def test_p13_an_index_that_cannot_be_written_is_read_and_completed_in_memory(
     index = open_index(local)
     assert list_answer(index) == list_truth(local)
     assert "readonly" in index.fallback
-    assert sum(read) < RUNS, "all manifests were read anew"
+    assert len(read) < RUNS, "all manifests were read anew"
     assert file.read_bytes() == before
 
 
@@ -743,8 +757,9 @@ def test_values_that_a_database_cannot_hold_are_held_as_near_as_it_can(
     write_manifest(local, replace(other, run=replace(other.run, source=odd)))
     index = open_index(local, url)
     found = {run.run_id: run for run in index.find_runs(RunFilter(), ALL).runs}["r1"]
-    assert (found.source_name, found.revision) == ("x\ufffdy", (1 << 63) - 1)
-    assert found.components[0].notes == "a\ufffdb"
+    assert (found.source_name, found.revision) == ("x\0y", (1 << 63) - 1)
+    assert found.components[0].notes == "a\0b"
+    assert index.find_runs(RunFilter(text="X\ufffdy"), ALL).total == 1
     assert found.components[0].duration_ms == (1 << 63) - 1
     assert found.planned_components == ()
     assert list_answer(index) == list_truth(local)
@@ -766,7 +781,7 @@ def test_many_processes_read_what_one_reads(
     assert told[-1] == 1.0
     assert list_answer(open_index(local)) == list_truth(local)
     looks = [reading.Look("youtube/v1/r3", "x"), reading.Look("youtube/v1/none", "x")]
-    seen = reading._read_local_chunk(local.url, False, looks)
+    (seen,) = reading.read_runs(local, looks, workers=2)
     assert [item.rows is not None for item in seen] == [True, False]
 
 
@@ -898,11 +913,6 @@ def test_a_folder_that_vanishes_while_it_is_listed_is_empty(
     monkeypatch.setattr(scanner, "_is_folder", lambda _: True)
     assert scanner.list_folders("nobody").names == {}
     assert scan.LocalScanner(f"{local.url}/nowhere").read_marks() is None
-
-
-def test_values_that_no_manifest_holds_have_no_checksum() -> None:
-    assert sum_rows(("a", 1), (("b", None),)) == sum_rows(["a", 1], [["b", None]]) != ""
-    assert sum_rows(("\ud800",), ()) == ""
 
 
 def test_a_server_that_will_not_settle_has_its_index_all_the_same(

@@ -235,7 +235,7 @@ def test_p13_a_changed_row_is_never_shown(local: LocalBackend) -> None:
     reader = open_reader(local)
     reader.refresh()
     with sqlite3.connect(open_index(local).place) as connection:
-        connection.execute("UPDATE components SET status = 'ok'")
+        connection.execute("UPDATE outcomes SET status = 'ok'")
     connection.close()
     shown = reader.read_runs(reader.find_heads(EVERYTHING, Paging()))
     for run, found in zip(Store(local).runs(), shown, strict=True):

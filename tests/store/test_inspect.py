@@ -19,6 +19,7 @@ from filmcan.errors import (
 )
 from filmcan.npz.reader import open_npz
 from filmcan.npz.source import ByteSource
+from filmcan.store import inspect
 from filmcan.store.base import Backend
 from filmcan.store.deletion import delete_video
 from filmcan.store.inspect import inspect_store
@@ -136,23 +137,8 @@ def test_an_error_ends_the_look_at_many_runs_at_once(monkeypatch: pytest.MonkeyP
         raise StoreUnavailableError("gone")
 
     monkeypatch.setattr(backend, "open", refuse)
-    monkeypatch.setattr("os.cpu_count", lambda: 3)
     with pytest.raises(StoreUnavailableError, match="gone"):
         inspect_store(backend, with_data=True)
-
-
-def test_one_processor_and_many_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    backend = MemoryBackend()
-    for number in range(5):
-        write_run(backend, f"v{number}")
-        flip(backend, find_artifact(backend, video_id=f"v{number}"), 50)
-    found = []
-    for count in (1, 4):
-        monkeypatch.setattr("os.cpu_count", lambda count=count: count)
-        findings = inspect_store(backend, with_data=True).findings
-        found.append([finding.issue.where for finding in findings])
-    assert found[0] == found[1]
-    assert len(found[0]) == 5
 
 
 def relist(backend: Backend, place: str) -> None:
@@ -606,3 +592,28 @@ def test_a_swapped_file_over_the_limit_is_refused(backend: Backend) -> None:
     with pytest.raises(InvalidContentError) as caught:
         backend.find_versioned("a/b", limit=4)
     assert caught.value.code == "too_large"
+
+
+@pytest.mark.parametrize("with_data", [False, True])
+def test_many_processes_find_what_one_finds(
+    with_data: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inspect, "_WORTH_PROCESSES", 0)
+    monkeypatch.setattr(inspect, "_CHUNK", 2)
+    local = LocalBackend(tmp_path / "store")
+    for number in range(5):
+        write_run(local, f"v{number}")
+    lost = next(Path(local.url, "local", "v1").rglob("*.npz"))
+    lost.unlink()
+    changed = next(Path(local.url, "local", "v3").rglob("*.npz"))
+    data = bytearray(changed.read_bytes())
+    data[200] ^= 1
+    changed.write_bytes(data)
+    told: list[str] = []
+    one = inspect_store(local, with_data=with_data)
+    many = inspect_store(
+        local, with_data=with_data, workers=2, on_progress=lambda _, place: told.append(place)
+    )
+    assert many == one
+    assert len(one.findings) == (2 if with_data else 1)
+    assert told == [f"local/v{number}/r1" for number in range(5)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -24,6 +25,9 @@ def fsck(
     repair: Annotated[
         bool, typer.Option("--repair", help="Quarantine or rebuild what can be proved.")
     ] = False,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that look. [default: one for each core]")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Judge the store: is all there that it lists? Exit code 3 when an error remains."""
@@ -33,7 +37,13 @@ def fsck(
     from filmcan.operations.check_store import check_store
 
     with StoreProgress("fsck") as progress:
-        check = check_store(store, with_data=data, repair=repair, on_progress=progress.on_step)
+        check = check_store(
+            store,
+            with_data=data,
+            repair=repair,
+            workers=workers or os.cpu_count() or 1,
+            on_progress=progress.on_step,
+        )
     if json:
         print_json(build_check_json(check))
     else:

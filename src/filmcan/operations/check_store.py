@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from filmcan.contract.issues import Report
 from filmcan.contract.times import format_time
@@ -39,7 +40,12 @@ class StoreCheck:
 
 
 def check_store(
-    url: str, *, with_data: bool = False, repair: bool = False, on_progress: Progress | None = None
+    url: str,
+    *,
+    with_data: bool = False,
+    repair: bool = False,
+    workers: int = 1,
+    on_progress: Progress | None = None,
 ) -> StoreCheck:
     """Judge a store; with `repair` quarantine or rebuild what can be proved, then judge again.
 
@@ -47,6 +53,8 @@ def check_store(
         url: Path or URL of the store.
         with_data: Rehash every byte of every listed file.
         repair: Act on what is found. Nothing is ever deleted.
+        workers: Processes to look with. More than one only from a program that may be imported
+            anew, as the command line may.
         on_progress: Told the share of runs done and the present one.
 
     Raises:
@@ -55,13 +63,14 @@ def check_store(
     """
     backend = open_store(url, must_exist=True).backend
     tell = on_progress if on_progress is not None else _ignore
-    found = inspect_store(backend, with_data=with_data, on_progress=tell)
+    look = partial(inspect_store, backend, with_data=with_data, workers=workers, on_progress=tell)
+    found = look()
     repairs: list[Repair] = []
     after = found
     if repair:
         repairs = repair_store(backend, found.findings, _now)
         if any(item.is_done for item in repairs):
-            after = inspect_store(backend, with_data=with_data, on_progress=tell)
+            after = look()
     return StoreCheck(
         Report(tuple(finding.issue for finding in found.findings)),
         found.runs,

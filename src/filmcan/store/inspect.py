@@ -6,11 +6,10 @@ Changes nothing. `store.repair` acts on what is found here; content against sche
 
 from __future__ import annotations
 
-import functools
-import os
+import itertools
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from filmcan.contract.ids import find_id_fault
@@ -25,6 +24,7 @@ from filmcan.npz.verified import hash_source
 from filmcan.store.base import FORMAT_MARKER, FORMAT_TEXT, HOUSEKEEPING
 from filmcan.store.manifests import check_place, read_facts
 from filmcan.store.quarantine import QUARANTINE
+from filmcan.store.side_by_side import read_in_chunks
 from filmcan.store.tombstones import Tombstone, find_tombstone
 
 if TYPE_CHECKING:
@@ -35,7 +35,9 @@ Remedy = Literal["rebuild", "unlist", "quarantine"]
 """`rebuild` the manifest from its artifacts, `unlist` an artifact that is not what the manifest
 says, `quarantine` what must not lie in a store."""
 
-_MAX_THREADS = 4
+_CHUNK = 64
+_WORTH_PROCESSES = 400
+"""Fewer runs are judged faster than processes start."""
 
 _RUN_DEPTH = 3
 _LOOKS = 5
@@ -92,14 +94,16 @@ def inspect_store(
     backend: Backend,
     *,
     with_data: bool,
+    workers: int = 1,
     on_progress: Callable[[float, str], None] = lambda _fraction, _note: None,
 ) -> Inspection:
     """Look at everything below the root.
 
     Args:
         backend: The store.
-        with_data: Rehash every byte of every listed file, several runs at a time; without it only
-            existence, size and meta are judged.
+        with_data: Rehash every byte of every listed file; without it only existence, size and meta
+            are judged.
+        workers: Processes to look with; see `read_in_chunks`.
         on_progress: Told the share of runs done and the present one.
 
     Raises:
@@ -108,29 +112,18 @@ def inspect_store(
     inspection = Inspection()
     _inspect_housekeeping(backend, inspection)
     runs = list(_walk(backend, "", 0, inspection))
-    inspect = functools.partial(_inspect_run, backend, with_data=with_data)
-    # Hashing leaves the interpreter to others; everything else would only wait in line.
-    threads = min(_MAX_THREADS, os.cpu_count() or 1) if with_data else 1
-    for number, found in enumerate(_map_in_order(inspect, runs, threads)):
+    chunks = read_in_chunks(
+        backend,
+        partial(_inspect_run, with_data=with_data),
+        runs,
+        chunk_size=_CHUNK,
+        workers=workers,
+        worth_processes=_WORTH_PROCESSES,
+    )
+    for number, found in enumerate(itertools.chain.from_iterable(chunks)):
         on_progress(number / len(runs), runs[number][0])
         inspection.merge(found)
     return inspection
-
-
-def _map_in_order(
-    inspect: Callable[[tuple[str, Tombstone]], Inspection],
-    runs: list[tuple[str, Tombstone]],
-    threads: int,
-) -> Iterator[Inspection]:
-    """Yield what is found in each run, in their order; an error ends it without the rest."""
-    if threads == 1:
-        yield from map(inspect, runs)
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            yield from pool.map(inspect, runs)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _inspect_run(backend: Backend, run: tuple[str, Tombstone], *, with_data: bool) -> Inspection:

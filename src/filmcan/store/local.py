@@ -57,7 +57,7 @@ class LocalBackend:
 
     def read(self, path: str, *, limit: int) -> bytes:
         """Return a file's bytes; see `Backend.read`."""
-        with _translated(path):
+        with _Translated(path):
             try:
                 return self._root.read_file(split_path(path), limit=limit)
             except OverflowError as error:
@@ -65,7 +65,7 @@ class LocalBackend:
 
     def open(self, path: str) -> ByteSource:
         """Return random access to a file; see `Backend.open`."""
-        with _translated(path):
+        with _Translated(path):
             return FileSource(self._root.open_file(split_path(path)), name=path)
 
     def list_folder(self, folder: str) -> Listing:
@@ -74,7 +74,7 @@ class LocalBackend:
         files: list[tuple[str, int]] = []
         strange: list[str] = []
         modified: dict[str, float] = {}
-        with _translated(folder):
+        with _Translated(folder):
             try:
                 entries = self._scan(split_path(folder))
             except FileNotFoundError:
@@ -95,7 +95,7 @@ class LocalBackend:
 
     def stage(self, folder: str) -> StagedFile:
         """Return a new staged file; see `Backend.stage`."""
-        with _translated(folder):
+        with _Translated(folder):
             self._mark()
             return _LocalStagedFile(self._root, split_path(folder))
 
@@ -109,7 +109,7 @@ class LocalBackend:
 
     def swap(self, path: str, data: bytes, *, expected: str | None) -> str:
         """Replace a file if it is still `expected`, under a lock; see `Backend.swap`."""
-        with _translated(path):
+        with _Translated(path):
             self._mark()
             with self._locked(path):
                 found = self._find_version(path)
@@ -124,13 +124,13 @@ class LocalBackend:
 
     def remove(self, path: str) -> None:
         """Remove a file durably; see `Backend.remove`."""
-        with _translated(path):
+        with _Translated(path):
             self._root.remove_file(split_path(path))
 
     def remove_folder(self, folder: str) -> None:
         """Remove an empty folder durably; see `Backend.remove_folder`."""
         *above, name = split_path(folder)
-        with _translated(folder):
+        with _Translated(folder):
             try:
                 with self._root.directory(tuple(above)) as directory:
                     os.rmdir(name, dir_fd=directory)
@@ -144,7 +144,7 @@ class LocalBackend:
         *above, name = split_path(path)
         *new_above, new_name = split_path(new_path)
         with (
-            _translated(path),
+            _Translated(path),
             self._root.directory(tuple(above)) as source,
             self._root.directory(tuple(new_above), create=True) as target,
         ):
@@ -159,7 +159,7 @@ class LocalBackend:
     def exclusive(self, name: str) -> Iterator[None]:
         """Hold a lock that dies with this process; see `Backend.exclusive`."""
         with contextlib.ExitStack() as held:
-            with _translated(name):
+            with _Translated(name):
                 self._mark()
                 held.enter_context(self._locked(name, kind="exclusive"))
                 held.enter_context(marked(self._root, name))
@@ -169,7 +169,7 @@ class LocalBackend:
         """Return the time of a file written just now; see `Backend.read_clock`."""
         name = build_temporary_name("clock")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        with _translated(HOUSEKEEPING), self._root.directory((HOUSEKEEPING,)) as directory:
+        with _Translated(HOUSEKEEPING), self._root.directory((HOUSEKEEPING,)) as directory:
             descriptor = os.open(name, flags, 0o666, dir_fd=directory)
             try:
                 os.write(descriptor, b"\n")
@@ -263,7 +263,7 @@ class _LocalStagedFile:
         *folder, name = split_path(path)
         if tuple(folder) != self._folder:
             raise ValueError(f"staged for {'/'.join(self._folder)}, not for {path}")
-        with _translated(path):
+        with _Translated(path):
             self._sync()
             with self._root.directory(self._folder) as directory:
                 os.replace(self._name, name, src_dir_fd=directory, dst_dir_fd=directory)
@@ -286,7 +286,7 @@ class _LocalStagedFile:
             with contextlib.suppress(OSError):
                 self._root.remove_file((*self._folder, self._name))
         if isinstance(error, OSError):
-            with _translated("/".join(self._folder)):
+            with _Translated("/".join(self._folder)):
                 raise error
 
     def _sync(self) -> None:
@@ -314,17 +314,30 @@ def _version(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-@contextlib.contextmanager
-def _translated(path: str) -> Iterator[None]:
-    """Turn an `OSError` into the typed error that says what to do."""
-    try:
-        yield
-    except FilmcanError:
-        raise
-    except FileNotFoundError as error:
-        raise NotFoundError("there is no such file in the store", where=path) from error
-    except OSError as error:
-        raise _build_error(error, path) from error
+class _Translated:
+    """Turns an `OSError` into the typed error that says what to do.
+
+    A class, because it stands around every small read: a generator would cost a part of it.
+    """
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if isinstance(error, FileNotFoundError):
+            raise NotFoundError("there is no such file in the store", where=self._path) from error
+        if isinstance(error, OSError):
+            raise _build_error(error, self._path) from error
 
 
 def _build_error(error: OSError, path: str) -> FilmcanError:

@@ -23,8 +23,9 @@ from filmcan.store.index import queries
 from filmcan.store.index.database import Database, IndexFaultError
 from filmcan.store.index.place import INDEX_PATH, INDEX_VARIABLE
 from filmcan.store.index.questions import Counts, Page, Paging, RunFilter
+from filmcan.store.index.rows import parse_run
 from filmcan.store.index.sync import Synchroniser, SyncReport
-from filmcan.store.index.verify import build_indexed_run, check_rows, look_again
+from filmcan.store.index.verify import check_rows, look_again
 
 if TYPE_CHECKING:
     from filmcan.store.base import Backend
@@ -182,7 +183,10 @@ class StoreIndex:
         with self._database.read() as connection:
             found = queries.find_page(connection, RunFilter(), Paging())
             latest = queries.find_latest_keys(connection)
-        return [(row.id in latest, *row[2:], *components) for row, components in found]
+        return [
+            (run.head.key in latest, run.head.checksum, run.facts, *run.columns, *run.components)
+            for run in found
+        ]
 
     def find_size_bytes(self) -> int | None:
         """Return the size of the database's file; None where there is none."""
@@ -280,7 +284,7 @@ class StoreIndex:
             with database.read() as connection:
                 total = queries.count_runs(connection, wanted)
                 found = queries.find_page(connection, wanted, paging)
-            heads = [queries.read_head(row) for row, _ in found]
+            heads = [item.head for item in found]
             runs = [check_rows(item, database.place) for item in found]
             seen = {item.path: item.rows for item in look_again(self._backend, heads)}
             changed = [
@@ -289,9 +293,14 @@ class StoreIndex:
             if not changed or not left:
                 break
             report = self._sync(database, videos={path.rpartition("/")[0] for path in changed})
-        present = (seen.get(head.path, rows) for head, rows in zip(heads, runs, strict=True))
-        shown = tuple(build_indexed_run(rows) for rows in present if rows is not None)
-        return Page(shown, total, report.set_aside)
+        shown = []
+        for head, run in zip(heads, runs, strict=True):
+            rows = seen.get(head.path)
+            if head.path not in seen:
+                shown.append(run)
+            elif rows is not None:
+                shown.append(parse_run(rows.facts))
+        return Page(tuple(shown), total, report.set_aside)
 
 
 def open_index(backend: Backend, url: str | None = None, *, workers: int = 1) -> StoreIndex:

@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, false, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, false, func, or_, select
 
 from filmcan.store.index.questions import Outcome, Paging, RunFilter
-from filmcan.store.index.rows import COMPONENT_FACTS, RUN_FACTS, RunRows
-from filmcan.store.index.tables import COMPONENTS, NO_MANIFEST, RUNS, SET_ASIDE
+from filmcan.store.index.rows import OUTCOME_COLUMNS, RUN_COLUMNS, RunRows, Values, fold
+from filmcan.store.index.tables import (
+    COMPONENTS,
+    FACTS,
+    NO_MANIFEST,
+    OUTCOMES,
+    RUNS,
+    SET_ASIDE,
+)
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection
 
-_RUN_COLUMNS = tuple(RUNS.c[name] for name in RUN_FACTS)
-_COMPONENT_COLUMNS = tuple(COMPONENTS.c[name] for name in COMPONENT_FACTS)
+_RUN_COLUMNS = tuple(RUNS.c[name] for name in RUN_COLUMNS)
+_JOINED = COMPONENTS.join(OUTCOMES, OUTCOMES.c.id == COMPONENTS.c.outcome)
+_COMPONENT_COLUMNS = (
+    *(OUTCOMES.c[name] for name in OUTCOME_COLUMNS),
+    COMPONENTS.c.model_signature,
+)
 _PATH = (RUNS.c.platform_id, RUNS.c.video_id, RUNS.c.run_id)
 _HEAD = (RUNS.c.id, RUNS.c.stamp, RUNS.c.checksum, *_PATH)
-_WHOLE = select(RUNS.c.id, RUNS.c.stamp, RUNS.c.checksum, *_RUN_COLUMNS)
-_OUTCOME = (COMPONENTS.c.name, COMPONENTS.c.status, COMPONENTS.c.empty_reason)
-_OUTCOMES = select(*_OUTCOME, func.count()).group_by(*_OUTCOME)
+_WHOLE = select(RUNS.c.id, RUNS.c.stamp, RUNS.c.checksum, FACTS.c.facts, *_RUN_COLUMNS).join(
+    FACTS, FACTS.c.run_key == RUNS.c.id, isouter=True
+)
+_BEFORE = len(_WHOLE.selected_columns) - len(_RUN_COLUMNS)
+_OUTCOME = (OUTCOMES.c.name, OUTCOMES.c.status, OUTCOMES.c.empty_reason)
+_COUNTED = select(COMPONENTS.c.outcome, func.count().label("count"))
 _STANDS_NOWHERE = re.compile("[\\0\ud800-\udfff]")
 _CHUNK = 500
 """Fewer than any database's limit of parameters in one statement."""
@@ -48,21 +62,31 @@ class Head:
         return rows is not None and rows.checksum == self.checksum
 
 
-FoundRun = tuple["Row[tuple[Any, ...]]", list[tuple[object, ...]]]
-"""A run's row, led by id, stamp and checksum, and the rows of its components."""
+@dataclass(frozen=True, slots=True)
+class FoundRun:
+    """The rows of a run as a database gave them back; `verify` judges them.
+
+    Attributes:
+        head: Which run.
+        columns: Values of `RUN_COLUMNS`.
+        components: Values of `COMPONENT_COLUMNS` of each, in no order.
+        facts: All that is known.
+    """
+
+    head: Head
+    columns: Values
+    components: Sequence[Values]
+    facts: str
 
 
 def find_page(connection: Connection, wanted: RunFilter, paging: Paging) -> list[FoundRun]:
     """Return a page of runs."""
-    statement = _narrow(_WHOLE, wanted).order_by(*_build_order(paging))
-    return _join_components(connection, statement.limit(paging.limit).offset(paging.offset))
+    return _join_components(connection, _cut_whole(_WHOLE, wanted, paging))
 
 
 def find_heads(connection: Connection, wanted: RunFilter, paging: Paging) -> list[Head]:
     """Return what tells the runs of a page from others, and from what they were."""
-    # Which they are is found in an index alone; whole rows are read only of these.
-    keys = _cut((RUNS.c.id,), wanted, paging).correlate(None)
-    statement = select(*_HEAD).where(RUNS.c.id.in_(keys)).order_by(*_build_order(paging))
+    statement = _cut_whole(select(*_HEAD), wanted, paging)
     return [read_head(row) for row in connection.execute(statement)]
 
 
@@ -84,7 +108,10 @@ def find_whole(connection: Connection, keys: Sequence[int]) -> list[FoundRun]:
 def _join_components(connection: Connection, statement: Select) -> list[FoundRun]:  # type: ignore[type-arg]
     runs = connection.execute(statement).all()
     components = _find_components(connection, [run.id for run in runs])
-    return [(run, components.get(run.id, [])) for run in runs]
+    return [
+        FoundRun(read_head(run), tuple(run)[_BEFORE:], components.get(run.id, ()), run.facts)
+        for run in runs
+    ]
 
 
 def find_paths(connection: Connection, wanted: RunFilter, paging: Paging) -> list[str]:
@@ -106,12 +133,11 @@ def count_by_status(connection: Connection, wanted: RunFilter) -> dict[str | Non
 
 def count_outcomes(connection: Connection, wanted: RunFilter) -> list[Outcome]:
     """Return how the components that a filter is about ended, by component, status and reason."""
-    statement = _OUTCOMES
+    components = _COUNTED
     of_runs = _build_run_conditions(wanted)
     if of_runs:
-        statement = statement.join(RUNS, RUNS.c.id == COMPONENTS.c.run_key).where(*of_runs)
-    statement = statement.where(*_build_component_conditions(wanted))
-    return _list_outcomes(connection, statement)
+        components = components.join(RUNS, RUNS.c.id == COMPONENTS.c.run_key).where(*of_runs)
+    return _list_outcomes(connection, components.where(*_build_component_conditions(wanted)))
 
 
 def count_all_outcomes(
@@ -125,15 +151,19 @@ def count_all_outcomes(
         without: Rather of the runs that it does not find.
     """
     if wanted == RunFilter() and not without:
-        return _list_outcomes(connection, _OUTCOMES)
+        return _list_outcomes(connection, _COUNTED)
     keys = _narrow(select(RUNS.c.id), wanted)
     if without:
         keys = select(RUNS.c.id).where(RUNS.c.id.not_in(keys.correlate(None)))
-    return _list_outcomes(connection, _OUTCOMES.where(COMPONENTS.c.run_key.in_(keys)))
+    return _list_outcomes(connection, _COUNTED.where(COMPONENTS.c.run_key.in_(keys)))
 
 
-def _list_outcomes(connection: Connection, statement: Select) -> list[Outcome]:  # type: ignore[type-arg]
-    found = [Outcome(*row) for row in connection.execute(statement)]
+def _list_outcomes(connection: Connection, components: Select) -> list[Outcome]:  # type: ignore[type-arg]
+    counted = components.group_by(COMPONENTS.c.outcome).subquery()
+    count = func.sum(counted.c.count)
+    statement = select(*_OUTCOME, count).join(counted, counted.c.outcome == OUTCOMES.c.id)
+    rows = connection.execute(statement.group_by(*_OUTCOME))
+    found = [Outcome(name, status, reason, int(count)) for name, status, reason, count in rows]
     return sorted(found, key=lambda item: (item.component, item.status, item.reason or ""))
 
 
@@ -151,19 +181,25 @@ def count_set_aside(connection: Connection) -> dict[str, int]:
     return {row[0]: row[1] for row in connection.execute(statement)}
 
 
-def list_components(connection: Connection) -> Iterator[str]:
-    """Yield the name of every component of any run, in order: a step into an index for each."""
-    name = COMPONENTS.c.name
-    found = connection.execute(select(func.min(name))).scalar_one()
-    while found is not None:
-        yield found
-        found = connection.execute(select(func.min(name)).where(name > found)).scalar_one()
+def list_components(connection: Connection) -> Sequence[str]:
+    """Return the name of every component of any run, in order."""
+    name = OUTCOMES.c.name
+    return connection.execute(select(name).distinct().order_by(name)).scalars().all()
 
 
 def _cut(columns: Sequence[ColumnElement[Any]], wanted: RunFilter, paging: Paging) -> Select:  # type: ignore[type-arg]
     """Return a statement for some columns of a page of runs, in order."""
     statement = _narrow(select(*columns), wanted).order_by(*_build_order(paging))
     return statement.limit(paging.limit).offset(paging.offset)
+
+
+def _cut_whole(statement: Select, wanted: RunFilter, paging: Paging) -> Select:  # type: ignore[type-arg]
+    """Return a statement for whole rows of a page of runs, in order.
+
+    Which they are is found in an index alone; whole rows are read only of these.
+    """
+    keys = _cut((RUNS.c.id,), wanted, paging).correlate(None)
+    return statement.where(RUNS.c.id.in_(keys)).order_by(*_build_order(paging))
 
 
 def _narrow(statement: Select, wanted: RunFilter) -> Select:  # type: ignore[type-arg]
@@ -204,16 +240,20 @@ def _build_run_conditions(wanted: RunFilter) -> list[ColumnElement[bool]]:
 def _build_component_conditions(wanted: RunFilter) -> list[ColumnElement[bool]]:
     if not _can_stand(wanted):
         return [false()]
+    of_outcome = [
+        OUTCOMES.c[name] == value
+        for name, value in (
+            ("name", wanted.component),
+            ("status", wanted.component_status),
+            ("empty_reason", wanted.reason),
+            ("producer_version", wanted.producer_version),
+            ("schema_version", wanted.schema_version),
+        )
+        if value is not None
+    ]
     conditions: list[ColumnElement[bool]] = []
-    for name, value in (
-        ("name", wanted.component),
-        ("status", wanted.component_status),
-        ("empty_reason", wanted.reason),
-        ("producer_version", wanted.producer_version),
-        ("schema_version", wanted.schema_version),
-    ):
-        if value is not None:
-            conditions.append(COMPONENTS.c[name] == value)
+    if of_outcome:
+        conditions.append(COMPONENTS.c.outcome.in_(select(OUTCOMES.c.id).where(*of_outcome)))
     if wanted.model_signature is not None:
         signature = COMPONENTS.c.model_signature
         conditions.append(signature.startswith(wanted.model_signature, autoescape=True))
@@ -230,21 +270,17 @@ def _build_word_condition(word: str) -> ColumnElement[bool]:
     folded = word.lower()
     if not folded.isascii() or _STANDS_NOWHERE.search(folded):
         return false()  # ids are ASCII
-    slash = literal("/")
-    return _contains(_PATH[0] + slash + _PATH[1] + slash + _PATH[2], folded)
-
-
-def _contains(text: ColumnElement[str], folded: str) -> ColumnElement[bool]:
-    return func.lower(text).contains(folded, autoescape=True)
+    return RUNS.c.folded_path.contains(folded, autoescape=True)
 
 
 def _build_text_condition(text: str) -> ColumnElement[bool]:
-    folded = "".join(letter.lower() if letter.isascii() else letter for letter in text)
-    component = COMPONENTS.alias()
-    of_component = or_(*(_contains(component.c[name], folded) for name in ("error", "notes")))
-    in_component = exists().where(and_(component.c.run_key == RUNS.c.id, of_component))
-    columns = (*_PATH, RUNS.c.source_name)
-    return or_(*(_contains(column, folded) for column in columns), in_component)
+    folded = fold(text)
+    return or_(
+        *(
+            column.contains(folded, autoescape=True)
+            for column in (RUNS.c.folded_path, RUNS.c.folded_text)
+        )
+    )
 
 
 def _build_order(paging: Paging) -> list[ColumnElement[Any]]:
@@ -259,16 +295,11 @@ def _build_order(paging: Paging) -> list[ColumnElement[Any]]:
     return ordered
 
 
-def _find_components(
-    connection: Connection, keys: Sequence[int]
-) -> dict[int, list[tuple[object, ...]]]:
-    found: dict[int, list[tuple[object, ...]]] = {}
+def _find_components(connection: Connection, keys: Sequence[int]) -> dict[int, list[Values]]:
+    found: dict[int, list[Values]] = {}
     for start in range(0, len(keys), _CHUNK):
-        statement = (
-            select(COMPONENTS.c.run_key, *_COMPONENT_COLUMNS)
-            .where(COMPONENTS.c.run_key.in_(keys[start : start + _CHUNK]))
-            .order_by(COMPONENTS.c.run_key, COMPONENTS.c.position)
-        )
-        for row in connection.execute(statement).all():
+        some = COMPONENTS.c.run_key.in_(keys[start : start + _CHUNK])
+        statement = select(COMPONENTS.c.run_key, *_COMPONENT_COLUMNS).select_from(_JOINED)
+        for row in connection.execute(statement.where(some)).all():
             found.setdefault(row[0], []).append(tuple(row[1:]))
     return found

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 if TYPE_CHECKING:
     from filmcan.store.marks import Marks
@@ -41,7 +43,8 @@ class RunFilter:
         producer_version: Version of the code that made it.
         schema_version: What it is held to.
         model_signature: Or the beginning of one.
-        text: Stands in an id, the source's name, a note or an error; letters of ASCII in any case.
+        text: Stands in the run's path, the source's name, a note or an error; letters of ASCII in
+            any case.
         words: Each stands in the run's path, in any case.
     """
 
@@ -92,38 +95,39 @@ class Outcome:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class IndexedComponent:
-    """A component's row; the fields are those of the manifest's record (C3.3)."""
+class IndexedComponent(
+    msgspec.Struct, frozen=True, gc=False, array_like=True, forbid_unknown_fields=True
+):
+    """What an index knows of a component; the fields are those of the manifest's record (C3.3)."""
 
-    position: int
     name: str
     kind: str
     status: str
-    empty_reason: str | None
     producer_version: str | None
     schema_version: str | None
-    model_signature: str | None
-    reuse_digest: str | None
-    reused_from_run_id: str | None
-    blocked_by: str | None
-    required: bool
     started_at: str | None
     finished_at: str | None
     duration_ms: int | None
     device_used: str | None
+    error: str | None
+    notes: str | None
+    required: bool
+    empty_reason: str | None
+    model_signature: str | None
+    reused_from_run_id: str | None
+    blocked_by: str | None
+    reuse_digest: str | None
     artifact_path: str | None
     artifact_sha256: str | None
     artifact_bytes: int | None
     sub_artifacts: int
     total_bytes: int
-    error: str | None
-    notes: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class IndexedRun:
-    """A run's row, equal to what its manifest said when the page was made."""
+class IndexedRun(
+    msgspec.Struct, frozen=True, gc=False, array_like=True, forbid_unknown_fields=True
+):
+    """What an index knows of a run, equal to what its manifest said when the page was made."""
 
     platform_id: str
     video_id: str
@@ -230,13 +234,3 @@ class Standing:
 
     version: str
     marks: Marks | None
-
-
-def build_component(values: tuple[Any, ...]) -> IndexedComponent:
-    """Return a component's row from its values, which a checksum vouches for."""
-    return IndexedComponent(*values)
-
-
-def build_run(values: tuple[Any, ...]) -> IndexedRun:
-    """Return a run's row from its values, likewise."""
-    return IndexedRun(*values)

@@ -24,9 +24,10 @@ from filmcan.store.index.questions import (
     RunSummary,
     Standing,
 )
+from filmcan.store.index.reading import DELETED
+from filmcan.store.index.rows import parse_run
 from filmcan.store.index.scan import UNKNOWN, open_scanner
 from filmcan.store.index.state import find_state
-from filmcan.store.index.tables import DELETED
 from filmcan.store.index.verify import check_rows, look_again, summarise
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class IndexReader:
             news.add(head.path.rpartition("/")[0])
             shown.pop(head.path, None)
             if seen.rows is not None:
-                shown[head.path] = summarise(seen.rows)
+                shown[head.path] = summarise(parse_run(seen.rows.facts))
         self._keep(lines, news)
         return [shown[head.path] for head in heads if head.path in shown]
 
@@ -214,10 +215,10 @@ def _read_lines(database: Database, heads: Sequence[Head]) -> dict[str, _Line]:
     checksums = {head.path: head.checksum for head in heads}
     lines = {}
     for item in found:
-        head = queries.read_head(item[0])
-        rows = check_rows(item, database.place)
+        head = item.head
+        run = check_rows(item, database.place)
         if checksums.get(head.path) == head.checksum:
-            lines[head.path] = _Line(head.checksum, head.stamp, summarise(rows))
+            lines[head.path] = _Line(head.checksum, head.stamp, summarise(run))
     return lines
 
 

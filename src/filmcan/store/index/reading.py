@@ -1,25 +1,23 @@
-"""Read manifests into rows, many at a time, in this process or in several."""
+"""Read manifests into rows, many at a time."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filmcan.errors import InvalidContentError, NotFoundError
 from filmcan.store.index.rows import RunRows, build_rows
-from filmcan.store.local import LocalBackend
 from filmcan.store.manifests import check_place, read_facts
-from filmcan.store.side_by_side import read_each
+from filmcan.store.side_by_side import read_in_chunks
 from filmcan.store.tombstones import TOMBSTONES, find_tombstone
 
 if TYPE_CHECKING:
     from filmcan.store.base import Backend
+
+DELETED = "deleted"
+"""Why the manifest of a deleted video gives no run; all other reasons are codes of errors."""
 
 _CHUNK = 250
 _WORTH_PROCESSES = 2_000
@@ -50,43 +48,32 @@ def read_runs(backend: Backend, looks: Sequence[Look], workers: int = 1) -> Iter
     Args:
         backend: The store.
         looks: Which to read.
-        workers: Processes to read with. More than one only from a program that may be imported
-            anew, as the command line may.
+        workers: Processes to read with; see `read_in_chunks`.
 
     Raises:
         StoreUnavailableError: The store refused.
     """
-    chunks = [looks[start : start + _CHUNK] for start in range(0, len(looks), _CHUNK)]
     has_tombstones = bool(backend.list_folder(TOMBSTONES).files)
-    local = backend.find_local_path("")
-    if workers < 2 or local is None or len(looks) < _WORTH_PROCESSES:  # noqa: PLR2004 - it says so
-        for chunk in chunks:
-            yield _read_chunk(backend, has_tombstones, chunk)
-        return
-    read = partial(_read_local_chunk, local, has_tombstones)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(read, chunks)
-
-
-def _read_local_chunk(root: str, has_tombstones: bool, looks: Sequence[Look]) -> list[Seen]:  # noqa: FBT001 - pickled
-    return _read_chunk(LocalBackend(Path(root)), has_tombstones, looks)
-
-
-def _read_chunk(backend: Backend, has_tombstones: bool, looks: Sequence[Look]) -> list[Seen]:  # noqa: FBT001 - likewise
-    read = partial(_read_run, backend, has_tombstones=has_tombstones)
-    return read_each(backend, read, looks)
+    yield from read_in_chunks(
+        backend,
+        partial(_read_run, has_tombstones=has_tombstones),
+        looks,
+        chunk_size=_CHUNK,
+        workers=workers,
+        worth_processes=_WORTH_PROCESSES,
+    )
 
 
 def _read_run(backend: Backend, look: Look, *, has_tombstones: bool) -> Seen:
-    with contextlib.suppress(NotFoundError):
-        try:
-            manifest = read_facts(backend, look.path)
-            check_place(manifest, look.path)
-            if has_tombstones:
-                tombstone = find_tombstone(backend, look.path.rpartition("/")[0])
-                if tombstone.is_dead(manifest.run):
-                    return Seen(look.path, look.stamp, None, "deleted")
-        except InvalidContentError as error:
-            return Seen(look.path, look.stamp, None, error.code)
-        return Seen(look.path, look.stamp, build_rows(manifest))
-    return Seen(look.path, look.stamp, None)
+    try:
+        manifest = read_facts(backend, look.path)
+        check_place(manifest, look.path)
+        if has_tombstones:
+            tombstone = find_tombstone(backend, look.path.rpartition("/")[0])
+            if tombstone.is_dead(manifest.run):
+                return Seen(look.path, look.stamp, None, DELETED)
+    except NotFoundError:
+        return Seen(look.path, look.stamp, None)
+    except InvalidContentError as error:
+        return Seen(look.path, look.stamp, None, error.code)
+    return Seen(look.path, look.stamp, build_rows(manifest))

@@ -1,17 +1,21 @@
-"""A manifest as rows: one for the run, one for each component."""
+"""A manifest as rows: what is known of its run, and the columns that it is found by.
+
+What is known is one JSON text. All columns are derived from it, here alone: when the rows are
+written, and again when they are read, so that a column that was damaged is known.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 
 from filmcan.contract.canonical import canonical_json
-from filmcan.store.index.tables import COMPONENTS, RUNS
+from filmcan.store.index.questions import IndexedComponent, IndexedRun
 
 if TYPE_CHECKING:
     from filmcan.contract.manifest import ComponentFacts, ManifestFacts
@@ -19,14 +23,22 @@ if TYPE_CHECKING:
 Values = tuple[object, ...]
 _T = TypeVar("_T")
 
-RUN_FACTS = tuple(
-    column.name
-    for column in RUNS.c
-    if column.name not in ("id", "slot", "stamp", "checksum", "is_latest")
+_FOUND_BY = (
+    "platform_id",
+    "video_id",
+    "run_id",
+    "status",
+    "created_at",
+    "updated_at",
+    "finished_at",
+    "config_hash",
+    "duration_sec",
 )
-"""Columns of a run that its manifest decides, in the order of a row."""
-
-COMPONENT_FACTS = tuple(column.name for column in COMPONENTS.c if column.name != "run_key")
+RUN_COLUMNS = (*_FOUND_BY, "folded_path", "folded_text")
+OUTCOME_COLUMNS = ("name", "status", "empty_reason", "producer_version", "schema_version")
+COMPONENT_COLUMNS = (*OUTCOME_COLUMNS, "model_signature")
+_get_run_columns = attrgetter(*_FOUND_BY)
+_get_component_columns = attrgetter(*COMPONENT_COLUMNS)
 
 _get_run_facts = attrgetter(
     "platform_id",
@@ -39,30 +51,35 @@ _get_run_facts = attrgetter(
     "config_hash",
 )
 _get_versions = attrgetter("filmcan_version", "sampling_policy_version", "dataprocessor_version")
-_get_outcome = attrgetter(
+_get_component_facts = attrgetter(
     "name",
     "kind",
     "status",
-    "empty_reason",
     "producer_version",
     "schema_version",
-    "model_signature",
-)
-
-_get_course = attrgetter(
-    "reused_from_run_id",
-    "blocked_by",
-    "required",
     "started_at",
     "finished_at",
     "duration_ms",
     "device_used",
+    "error",
+    "notes",
+    "required",
+    "empty_reason",
+    "model_signature",
+    "reused_from_run_id",
+    "blocked_by",
 )
 
 _MOST = (1 << 63) - 1
+_MOST_FLOAT = float(_MOST)
+_APART = "\x1f"
+"""Between texts that are searched as one."""
+_CHECKSUM_CHARS = 16
+_ESCAPE = b"\\"
 _NUL = b"\\u0000"
-"""As it stands in JSON: no database but SQLite stores one in a text."""
+"""As it stands in JSON: no database but SQLite stores one in a column."""
 _encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(IndexedRun).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,55 +87,70 @@ class RunRows:
     """One manifest as rows.
 
     Attributes:
-        run: Values of `RUN_FACTS`.
-        components: Values of `COMPONENT_FACTS`, in planned order.
-        checksum: Digest of both, by which a row that was damaged in the database is known.
+        run: Values of `RUN_COLUMNS`.
+        components: Values of `COMPONENT_COLUMNS`, in planned order.
+        facts: An `IndexedRun` as JSON.
+        checksum: Digest of the facts, by which a row that was damaged in the database is known.
     """
 
     run: Values
     components: tuple[Values, ...]
+    facts: str
     checksum: str
 
 
 def build_rows(manifest: ManifestFacts) -> RunRows:
     """Return the rows of a manifest."""
-    source = manifest.run.source
-    run = (
-        *_get_run_facts(manifest.run),
-        _fit(manifest.run.revision),
-        *_get_versions(manifest.run),
+    return derive_rows(_build_run(manifest))
+
+
+def parse_run(facts: str) -> IndexedRun:
+    """Return what is known of a run.
+
+    Raises:
+        ValueError: The text says something else.
+    """
+    return _decode(facts)
+
+
+def derive_rows(run: IndexedRun) -> RunRows:
+    """Return the rows that say this of a run."""
+    facts = _encode(run)
+    texts = [run.source_name]
+    for component in run.components:
+        texts += component.error, component.notes
+    path = f"{run.platform_id}/{run.video_id}/{run.run_id}"
+    columns = (*_get_run_columns(run), fold(path), fold(_APART.join(filter(None, texts))))
+    components = tuple(map(_get_component_columns, run.components))
+    if _ESCAPE in facts and _NUL in facts:
+        columns, components = _without_nul(columns), tuple(map(_without_nul, components))
+    checksum = hashlib.sha256(facts).hexdigest()[:_CHECKSUM_CHARS]
+    return RunRows(columns, components, facts.decode(), checksum)
+
+
+def fold(text: str) -> str:
+    """Return a text with all upper case letters of ASCII made lower case."""
+    return text.encode().lower().decode()
+
+
+def _build_run(manifest: ManifestFacts) -> IndexedRun:
+    run, source = manifest.run, manifest.run.source
+    facts: tuple[Any, ...] = (
+        *_get_run_facts(run),
+        _fit(run.revision),
+        *_get_versions(run),
         _find_text(source, "name"),
         _find_text(source, "sha256"),
         _find_whole(source, "size_bytes"),
         _find_number(source, "duration_sec"),
-        "\n".join(manifest.run.planned_components),
+        tuple(run.planned_components),
+        tuple(map(_build_component, cast("Iterable[ComponentFacts]", manifest.components))),
     )
-    listed: Sequence[ComponentFacts] = manifest.components
-    components = tuple(map(_build_component, range(len(listed)), listed))
-    text = _encode((run, components))
-    if _NUL in text:
-        run, components = _without_nul(run), tuple(map(_without_nul, components))
-        text = _encode((run, components))
-    return RunRows(run, components, _sum(text))
+    return IndexedRun(*facts)
 
 
-def sum_rows(run: Sequence[object], components: Sequence[Sequence[object]]) -> str:
-    """Return the digest of the rows of one run as a database gave them back.
-
-    Values that no manifest can hold have none: "".
-    """
-    try:
-        return _sum(_encode((tuple(run), tuple(map(tuple, components)))))
-    except (TypeError, ValueError):
-        return ""
-
-
-def _sum(text: bytes) -> str:
-    return hashlib.blake2b(text, digest_size=8).hexdigest()
-
-
-def _build_component(position: int, record: ComponentFacts) -> Values:
-    path = sha256 = size = None
+def _build_component(record: ComponentFacts) -> IndexedComponent:
+    digest = path = sha256 = size = None
     subs = total = 0
     for item in record.artifacts:
         total += item.size_bytes
@@ -126,28 +158,16 @@ def _build_component(position: int, record: ComponentFacts) -> Values:
             path, sha256, size = item.path, item.sha256, item.size_bytes
         else:
             subs += 1
-    values = (
-        position,
-        *_get_outcome(record),
-        None if record.reuse_key is None else _find_reuse_digest(record.reuse_key),
-        *_get_course(record),
-        path,
-        sha256,
-        size,
-        subs,
-        total,
-        record.error,
-        record.notes,
-    )
-    return values if max(total, record.duration_ms or 0) <= _MOST else tuple(map(_fit, values))
-
-
-def _find_reuse_digest(key: Mapping[str, object]) -> str:
-    """Return the digest that the key names, or else that of the key."""
-    named = key.get("digest")
-    if isinstance(named, str):
-        return named
-    return hashlib.sha256(canonical_json(dict(key)).encode()).hexdigest()
+    key = record.reuse_key
+    if key is not None:
+        digest = key.get("digest")
+        if not isinstance(digest, str):
+            digest = hashlib.sha256(canonical_json(dict(key)).encode()).hexdigest()
+    facts: tuple[Any, ...] = _get_component_facts(record)
+    if total > _MOST or (record.duration_ms or 0) > _MOST:
+        facts, size, total = tuple(map(_fit, facts)), _fit(size), _fit(total)
+    facts = (*facts, digest, path, sha256, size, subs, total)
+    return IndexedComponent(*facts)
 
 
 def _find_text(values: Mapping[str, object], name: str) -> str | None:
@@ -162,13 +182,14 @@ def _find_whole(values: Mapping[str, object], name: str) -> int | None:
 
 def _find_number(values: Mapping[str, object], name: str) -> float | None:
     value = values.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(max(-_MOST, min(value, _MOST)))
+    if isinstance(value, float):
+        return max(-_MOST_FLOAT, min(value, _MOST_FLOAT))
+    found = _find_whole(values, name)
+    return None if found is None else float(found)
 
 
 def _fit(value: _T) -> _T:
-    """Return a value that every database can hold; a manifest may say greater numbers."""
+    """Return a value that 64 bits can hold; a manifest may say greater numbers."""
     if isinstance(value, int) and not isinstance(value, bool):
         return cast("_T", max(-_MOST, min(value, _MOST)))
     return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,9 +14,10 @@ from sqlalchemy import delete, func, select, tuple_, update
 from filmcan.store.index.compare import Comparison, Differences, Progress
 from filmcan.store.index.database import IndexFaultError
 from filmcan.store.index.known import NO_SLOT, Knowledge
+from filmcan.store.index.outcomes import OutcomeKeys, forget_unused
 from filmcan.store.index.queries import count_set_aside
 from filmcan.store.index.reading import Seen, read_runs
-from filmcan.store.index.rows import COMPONENT_FACTS, RUN_FACTS, Values
+from filmcan.store.index.rows import RUN_COLUMNS, Values
 from filmcan.store.index.scan import UNKNOWN, open_scanner
 from filmcan.store.index.state import (
     State,
@@ -25,7 +26,7 @@ from filmcan.store.index.state import (
     read_boot_id,
     write_state,
 )
-from filmcan.store.index.tables import COMPONENTS, FOLDERS, NO_MANIFEST, RUNS, SET_ASIDE
+from filmcan.store.index.tables import COMPONENTS, FACTS, FOLDERS, NO_MANIFEST, RUNS, SET_ASIDE
 from filmcan.store.marks import find_slot
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
     from filmcan.store.index.database import Database
     from filmcan.store.marks import Marks
 
-_RUN_COLUMNS = ("id", "slot", "stamp", "checksum", "is_latest", *RUN_FACTS)
-_COMPONENT_COLUMNS = ("run_key", *COMPONENT_FACTS)
+_RUN_COLUMNS = ("id", "slot", "stamp", "checksum", "is_latest", *RUN_COLUMNS)
+_COMPONENT_COLUMNS = ("run_key", "outcome", "model_signature")
 _CHUNK = 200
 _T = TypeVar("_T")
 
@@ -174,7 +175,7 @@ class Synchroniser:
             None, set(), lambda fraction, note: on_progress(fraction * 0.1, note)
         )
         self._apply(
-            connection, found, {}, lambda fraction, note: on_progress(0.1 + 0.9 * fraction, note)
+            connection, found, None, lambda fraction, note: on_progress(0.1 + 0.9 * fraction, note)
         )
         self._database.finish_creation(connection)
         _mark_latest(connection, None)
@@ -210,6 +211,7 @@ class Synchroniser:
             run_ids = knowledge.loaded.runs.get(video_path, {})
             paths = [f"{video_path}/{run_id}" for run_id in run_ids]
             _forget(connection, paths, knowledge.loaded.keys)
+            forget_unused(connection)
             folder = FOLDERS.c.path == video_path
             if is_whole:
                 connection.execute(delete(FOLDERS).where(folder))
@@ -235,41 +237,60 @@ class Synchroniser:
         self,
         connection: Connection,
         found: Differences,
-        keys: dict[str, int],
+        known: dict[str, int] | None,
         on_progress: Progress,
     ) -> int:
-        """Write differences into the tables; return how many runs went."""
+        """Write differences into the tables; return how many runs went.
+
+        Args:
+            connection: To the database.
+            found: The differences.
+            known: Path of a run -> its key, of those there are rows of; None: the tables are empty.
+            on_progress: Told the share that is done and the present run.
+        """
+        keys = known or {}
         self._write_folders(connection, found)
         _forget(connection, [*found.gone, *found.bare], keys)
         self._set_aside(connection, ((path, UNKNOWN, NO_MANIFEST) for path in found.bare))
         next_key = connection.execute(select(func.max(RUNS.c.id))).scalar_one() or 0
         counter = itertools.count(next_key + 1)
+        outcomes = OutcomeKeys(connection)
         vanished = 0
         done = 0
         for chunk in read_runs(self._backend, found.looks, self._workers):
-            _forget(connection, [seen.path for seen in chunk], keys)
-            self._insert(connection, chunk, lambda: next(counter))
+            if known is not None:
+                _forget(connection, [seen.path for seen in chunk], keys)
+            self._insert(connection, chunk, counter, outcomes)
             vanished += sum(seen.rows is None and seen.path in keys for seen in chunk)
             done += len(chunk)
             on_progress(done / len(found.looks), chunk[-1].path)
-        if keys or next_key:
+        if known is not None:
+            forget_unused(connection)
             touched = [*found.gone, *found.bare, *(look.path for look in found.looks)]
             _mark_latest(connection, {path.rpartition("/")[0] for path in touched})
         return vanished + sum(path in keys for path in (*found.gone, *found.bare))
 
     def _insert(
-        self, connection: Connection, chunk: Sequence[Seen], take_key: Callable[[], int]
+        self,
+        connection: Connection,
+        chunk: Sequence[Seen],
+        counter: Iterator[int],
+        outcomes: OutcomeKeys,
     ) -> None:
         runs: list[Values] = []
         components: list[Values] = []
+        facts: list[Values] = []
         for seen in chunk:
             if seen.rows is not None:
-                key = take_key()
+                key = next(counter)
                 slot = find_slot(seen.path.rpartition("/")[0])
                 runs.append((key, slot, seen.stamp, seen.rows.checksum, False, *seen.rows.run))
-                components += [(key, *facts) for facts in seen.rows.components]
+                components += [outcomes.build_row(key, item) for item in seen.rows.components]
+                facts.append((key, seen.rows.facts))
         self._database.insert(connection, RUNS, _RUN_COLUMNS, runs)
+        outcomes.write(connection, self._database)
         self._database.insert(connection, COMPONENTS, _COMPONENT_COLUMNS, components)
+        self._database.insert(connection, FACTS, ("run_key", "facts"), facts)
         # A manifest that vanished between look and reading may come back in the same folder.
         aside = [seen for seen in chunk if seen.rows is None]
         self._set_aside(
@@ -305,7 +326,8 @@ def _forget(connection: Connection, paths: Sequence[str], keys: dict[str, int]) 
     for some in _chunks(paths):
         known = [keys[path] for path in some if path in keys]
         if known:
-            connection.execute(delete(COMPONENTS).where(COMPONENTS.c.run_key.in_(known)))
+            for table in (COMPONENTS, FACTS):
+                connection.execute(delete(table).where(table.c.run_key.in_(known)))
             connection.execute(delete(RUNS).where(RUNS.c.id.in_(known)))
         connection.execute(delete(SET_ASIDE).where(SET_ASIDE.c.path.in_(some)))
 

@@ -16,7 +16,7 @@ from sqlalchemy import (
     Text,
 )
 
-LAYOUT = 3
+LAYOUT = 4
 
 METADATA = MetaData()
 
@@ -45,61 +45,59 @@ FOLDERS = Table(
 )
 """Root, platforms, videos and tombstones, as they were when they were last listed."""
 
+_KEY = BigInteger().with_variant(Integer, "sqlite")
+
 RUNS = Table(
     "runs",
     METADATA,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    Column("platform_id", _BYTEWISE, nullable=False),
-    Column("video_id", _BYTEWISE, nullable=False),
-    Column("run_id", _BYTEWISE, nullable=False),
+    Column("id", _KEY, primary_key=True),
     Column("slot", Integer, nullable=False),
     Column("stamp", Text, nullable=False),
     Column("checksum", Text, nullable=False),
     Column("is_latest", Boolean, nullable=False),
+    Column("platform_id", _BYTEWISE, nullable=False),
+    Column("video_id", _BYTEWISE, nullable=False),
+    Column("run_id", _BYTEWISE, nullable=False),
     Column("status", Text),
     Column("created_at", _BYTEWISE, nullable=False),
     Column("updated_at", _BYTEWISE, nullable=False),
     Column("finished_at", _BYTEWISE),
     Column("config_hash", Text, nullable=False),
-    Column("revision", BigInteger, nullable=False),
-    Column("filmcan_version", Text),
-    Column("sampling_policy_version", Text, nullable=False),
-    Column("dataprocessor_version", Text, nullable=False),
-    Column("source_name", _BYTEWISE),
-    Column("source_sha256", Text),
-    Column("source_size_bytes", BigInteger),
     Column("duration_sec", Float),
-    Column("planned", Text, nullable=False),
+    Column("folded_path", _BYTEWISE, nullable=False),
+    Column("folded_text", _BYTEWISE, nullable=False),
 )
+"""What runs are found and sorted by."""
+
+OUTCOMES = Table(
+    "outcomes",
+    METADATA,
+    Column("id", _KEY, primary_key=True),
+    Column("name", _BYTEWISE, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("empty_reason", _BYTEWISE),
+    Column("producer_version", Text),
+    Column("schema_version", Text),
+)
+"""How components ended: few rows, each once, for very many components."""
 
 COMPONENTS = Table(
     "components",
     METADATA,
     Column("run_key", BigInteger, ForeignKey(RUNS.c.id), primary_key=True),
-    Column("position", Integer, primary_key=True),
-    Column("name", _BYTEWISE, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("empty_reason", _BYTEWISE),
-    Column("producer_version", Text),
-    Column("schema_version", Text),
+    Column("outcome", BigInteger, ForeignKey(OUTCOMES.c.id), primary_key=True),
     Column("model_signature", Text),
-    Column("reuse_digest", Text),
-    Column("reused_from_run_id", Text),
-    Column("blocked_by", Text),
-    Column("required", Boolean, nullable=False),
-    Column("started_at", Text),
-    Column("finished_at", Text),
-    Column("duration_ms", BigInteger),
-    Column("device_used", Text),
-    Column("artifact_path", Text),
-    Column("artifact_sha256", Text),
-    Column("artifact_bytes", BigInteger),
-    Column("sub_artifacts", Integer, nullable=False),
-    Column("total_bytes", BigInteger, nullable=False),
-    Column("error", _BYTEWISE),
-    Column("notes", _BYTEWISE),
+    sqlite_with_rowid=False,
 )
+"""What runs are found by through one of their components."""
+
+FACTS = Table(
+    "facts",
+    METADATA,
+    Column("run_key", _KEY, ForeignKey(RUNS.c.id), primary_key=True),
+    Column("facts", Text, nullable=False),
+)
+"""All that is shown of a run. What stands in the tables above is derived from it."""
 
 SET_ASIDE = Table(
     "set_aside",
@@ -112,8 +110,7 @@ SET_ASIDE = Table(
 """Manifests that give no run: damaged ones, and those of deleted videos; folders without any."""
 
 NO_MANIFEST = "no_manifest"
-DELETED = "deleted"
-"""Reasons in `SET_ASIDE`; all others are codes of errors."""
+"""Reason in `SET_ASIDE` beside those of `reading`."""
 
 INDEXES = (
     Index("runs_by_path", RUNS.c.platform_id, RUNS.c.video_id, RUNS.c.run_id, unique=True),
@@ -130,12 +127,6 @@ INDEXES = (
         RUNS.c.status,
         RUNS.c.duration_sec,
     ),
-    Index(
-        "components_by_outcome",
-        COMPONENTS.c.name,
-        COMPONENTS.c.status,
-        COMPONENTS.c.empty_reason,
-        COMPONENTS.c.run_key,
-    ),
+    Index("components_by_outcome", COMPONENTS.c.outcome, COMPONENTS.c.run_key),
 )
 """Made after the rows when an index is made anew."""

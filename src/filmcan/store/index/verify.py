@@ -5,32 +5,35 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from filmcan.store.index.database import IndexFaultError
-from filmcan.store.index.questions import IndexedRun, RunSummary, build_component, build_run
+from filmcan.store.index.questions import IndexedRun, RunSummary
 from filmcan.store.index.reading import Look, Seen, read_runs
-from filmcan.store.index.rows import COMPONENT_FACTS, RUN_FACTS, RunRows, sum_rows
+from filmcan.store.index.rows import derive_rows, parse_run
 from filmcan.store.index.scan import UNKNOWN, open_scanner
 
 if TYPE_CHECKING:
     from filmcan.store.base import Backend
     from filmcan.store.index.queries import FoundRun, Head
 
-_NAME, _STATUS = COMPONENT_FACTS.index("name"), COMPONENT_FACTS.index("status")
 
-
-def check_rows(found: FoundRun, place: str) -> RunRows:
-    """Return rows as they were written.
+def check_rows(found: FoundRun, place: str) -> IndexedRun:
+    """Return what the rows of a run say, where they are as they were written.
 
     Raises:
-        IndexFaultError: They do not have their checksum.
+        IndexFaultError: They are not.
     """
-    row, components = found
-    _, checksum, *facts = cast("tuple[str, ...]", tuple(row)[1:])
-    if checksum != sum_rows(facts, components):
-        raise IndexFaultError("a row does not have its checksum", code="index_damaged", where=place)
-    return RunRows(tuple(facts), tuple(map(tuple, components)), checksum)
+    try:
+        run = parse_run(found.facts)
+    except (ValueError, TypeError) as error:
+        raise _build_fault("what is known of a run cannot be read", place) from error
+    rows = derive_rows(run)
+    if (rows.checksum, rows.run) != (found.head.checksum, found.columns):
+        raise _build_fault("a row does not have its checksum", place)
+    if sorted(rows.components, key=_get_name) != sorted(found.components, key=_get_name):
+        raise _build_fault("a run does not have its components", place)
+    return run
 
 
 def look_again(backend: Backend, heads: Sequence[Head]) -> list[Seen]:
@@ -48,30 +51,25 @@ def look_again(backend: Backend, heads: Sequence[Head]) -> list[Seen]:
     return list(itertools.chain.from_iterable(read_runs(backend, looks))) if looks else []
 
 
-def build_indexed_run(rows: RunRows) -> IndexedRun:
-    """Return all that the rows of a run say."""
-    *plain, planned = rows.run
-    parts = tuple(build_component(values) for values in rows.components)
-    return build_run((*plain, _split(planned), parts))
-
-
-def summarise(rows: RunRows) -> RunSummary:
-    """Return the rows of a run in one line."""
-    facts: dict[str, Any] = dict(zip(RUN_FACTS, rows.run, strict=True))
-    done = {values[_NAME] for values in rows.components}
+def summarise(run: IndexedRun) -> RunSummary:
+    """Return a run in one line."""
     return RunSummary(
-        platform_id=facts["platform_id"],
-        video_id=facts["video_id"],
-        run_id=facts["run_id"],
-        run_path=f"{facts['platform_id']}/{facts['video_id']}/{facts['run_id']}",
-        created_at=facts["created_at"],
-        finished_at=facts["finished_at"],
-        status=facts["status"],
-        duration_sec=facts["duration_sec"],
-        components=dict(Counter(str(values[_STATUS]) for values in rows.components)),
-        pending=tuple(name for name in _split(facts["planned"]) if name not in done),
+        platform_id=run.platform_id,
+        video_id=run.video_id,
+        run_id=run.run_id,
+        run_path=run.path,
+        created_at=run.created_at,
+        finished_at=run.finished_at,
+        status=run.status,
+        duration_sec=run.duration_sec,
+        components=dict(Counter(component.status for component in run.components)),
+        pending=run.pending_components,
     )
 
 
-def _split(planned: object) -> Sequence[str]:
-    return tuple(str(planned).split("\n")) if planned else ()
+def _build_fault(message: str, place: str) -> IndexFaultError:
+    return IndexFaultError(message, code="index_damaged", where=place)
+
+
+def _get_name(component: tuple[object, ...]) -> str:
+    return str(component[0])
