@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -25,7 +27,9 @@ from filmcan.contract.manifest import (
     RunRecord,
     parse_manifest,
 )
+from filmcan.contract.times import find_time_fault, format_time
 from filmcan.contract.written_form import (
+    _MOMENT,
     WrittenArtifact,
     WrittenComponent,
     WrittenRun,
@@ -235,3 +239,45 @@ def test_json_parsed_quickly_is_json_parsed_strictly(text: str, is_doubled: bool
         text = f'{{"a": {text}, "b:": [{text}], "a": 1}}'
     quick, strict = _parse(parse_json, text), _parse(canonical._parse_slowly, text)
     assert repr(quick) == repr(strict)
+
+
+@pytest.mark.parametrize("name", ["con", "_core", "x" * 51, "core.clip", "clip\n"])
+def test_an_ordinary_component_of_another_name_is_judged_as_in_any_json(name: str) -> None:
+    digest = "0123456789ab"
+    component = {
+        **WHOLE["components"][0],
+        "name": name,
+        "status": "ok",
+        "empty_reason": None,
+        "error": None,
+        "started_at": "2026-01-31T12:00:00.000Z",
+        "finished_at": "2026-01-31T12:00:00.000Z",
+        "artifacts": [
+            {
+                "path": f"{name}/{name}.{digest}.npz",
+                "size_bytes": 1,
+                "sha256": "0" * 64,
+                "kind": "npz",
+            }
+        ],
+    }
+    data = _write({**WHOLE, "components": [component]})
+    assert _read(data) == _read_slowly(data)
+    assert (read_written_form(data) is None) is (name in ("con", "_core", "clip\n"))
+
+
+def test_every_day_of_a_leap_year_is_surely_good_but_one() -> None:
+    first = datetime(2027, 12, 31, 23, 59, 59, 999000, UTC)
+    days = [first + timedelta(days=day) for day in range(368)]
+    others = [day for day in days if not re.fullmatch(_MOMENT, format_time(day))]
+    assert [(day.month, day.day) for day in others] == [(2, 29)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2026-02-29", "2026-02-30", "2026-04-31", "2026-06-31", "2026-09-31", "2026-11-31",
+     "2026-00-01", "2026-13-01", "2026-01-00", "2026-01-32", "0000-01-01"],
+)  # fmt: skip
+def test_a_day_that_is_none_is_never_surely_good(text: str) -> None:
+    assert find_time_fault(f"{text}T12:00:00.000Z")
+    assert not re.fullmatch(_MOMENT, f"{text}T12:00:00.000Z")

@@ -23,7 +23,7 @@ from filmcan.store.index import known, reading, scan, state
 from filmcan.store.index.database import Database, IndexFaultError
 from filmcan.store.index.index import StoreIndex, open_index
 from filmcan.store.index.questions import Outcome, Page, Paging, RunFilter
-from filmcan.store.index.rows import build_rows
+from filmcan.store.index.rows import build_rows, parse_run
 from filmcan.store.index.tables import STATE
 from filmcan.store.local import LocalBackend
 from filmcan.store.marks import CHANGES
@@ -89,6 +89,7 @@ def list_answer(index: StoreIndex) -> list[str]:
     runs = {run.path: run for run in Store(index._backend).runs()}
     for found in page.runs:
         manifest = runs[found.path].manifest
+        assert found == parse_run(build_rows(manifest).facts)
         assert found.pending_components == manifest.pending_components
         for component, record in zip(found.components, manifest.components, strict=True):
             npz = next((item for item in record.artifacts if item.kind == "npz"), None)
@@ -197,6 +198,31 @@ def test_p13_neither_does_one_whose_manifests_are_not_all_looked_at(
 ) -> None:
     DAMAGES[damage](file)
     assert list_answer(open_index(local)) == list_truth(local)
+
+
+@pytest.mark.parametrize(
+    ("change", "wanted"),
+    [
+        ("UPDATE runs SET folded_text = 'zebra' WHERE id < 9", RunFilter(text="zebra")),
+        ("UPDATE runs SET folded_path = 'zebra' WHERE id < 9", RunFilter(words=("zebra",))),
+        ("UPDATE runs SET config_hash = 'zebra' WHERE id < 9", RunFilter(config_hash="zebra")),
+        ("UPDATE runs SET checksum = 'zebra' WHERE id < 9", RunFilter()),
+        ("UPDATE outcomes SET schema_version = 'zebra'", RunFilter(schema_version="zebra")),
+        ("UPDATE components SET model_signature = 'z'", RunFilter(model_signature="z")),
+        ("DELETE FROM components", RunFilter()),
+    ],
+)
+def test_p13_a_run_found_by_a_column_that_was_damaged_is_not_shown(
+    change: str, wanted: RunFilter, is_large: None, local: LocalBackend, file: Path
+) -> None:
+    expected = open_index(local).find_runs(wanted, ALL)
+    _execute(change)(file)
+    assert open_index(local).find_runs(wanted, ALL) == expected
+    with sqlite3.connect(file) as connection:
+        columns = connection.execute("SELECT folded_text, config_hash, checksum FROM runs")
+        assert not any("zebra" in row for row in columns), "it was not made anew"
+        assert connection.execute("SELECT count(*) FROM components").fetchone()[0] > 0
+    connection.close()
 
 
 @contextmanager
