@@ -31,7 +31,7 @@ from filmcan.testing.artifacts import NOW, build_product, build_run_record
 SEED = 7
 RUNS = int(os.environ.get("FSCK_RUNS", "10000"))
 HASHED_RUNS = 2000
-LARGE_RUNS = 4
+LARGE_RUNS = 40
 ROUNDS = 5
 GOAL_PER_SEC = 2_000
 GOAL_SHARE = 0.8

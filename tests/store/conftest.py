@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from filmcan.store import side_by_side
 from filmcan.store.base import Backend
 from filmcan.store.local import LocalBackend
 from filmcan.store.memory import MemoryBackend
@@ -31,6 +32,13 @@ def open_backend(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[st
         return open_bucket(f"every/{next(_prefixes)}")
 
     return open_it
+
+
+@pytest.fixture
+def processes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let processes read the rest of a local store after the first chunk, however little it is."""
+    monkeypatch.setattr(side_by_side, "_JUDGED_AFTER_SEC", 0.0)
+    monkeypatch.setattr(side_by_side, "_WORTH_PROCESSES_SEC", 0.0)
 
 
 START_TRIES = 6

@@ -794,10 +794,10 @@ def test_values_that_a_database_cannot_hold_are_held_as_near_as_it_can(
 # --- where it lies -----------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("processes_at_once")
 def test_many_processes_read_what_one_reads(
     local: LocalBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "_WORTH_PROCESSES", 0)
     monkeypatch.setattr(reading, "_CHUNK", 10)
     told: list[float] = []
     index = open_index(local, workers=2)

@@ -594,12 +594,12 @@ def test_a_swapped_file_over_the_limit_is_refused(backend: Backend) -> None:
     assert caught.value.code == "too_large"
 
 
+@pytest.mark.usefixtures("processes_at_once")
 @pytest.mark.parametrize("with_data", [False, True])
 def test_many_processes_find_what_one_finds(
     with_data: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inspect, "_WORTH_PROCESSES", 0)
-    monkeypatch.setattr(inspect, "_CHUNK", 2)
+    monkeypatch.setattr(inspect, "_CHUNK_WITH_DATA" if with_data else "_CHUNK", 2)
     local = LocalBackend(tmp_path / "store")
     for number in range(5):
         write_run(local, f"v{number}")

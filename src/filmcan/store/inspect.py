@@ -35,9 +35,7 @@ Remedy = Literal["rebuild", "unlist", "quarantine"]
 """`rebuild` the manifest from its artifacts, `unlist` an artifact that is not what the manifest
 says, `quarantine` what must not lie in a store."""
 
-_CHUNK = 64
-_WORTH_PROCESSES = 400
-"""Fewer runs are judged faster than processes start."""
+_CHUNK, _CHUNK_WITH_DATA = 64, 4
 
 _RUN_DEPTH = 3
 _LOOKS = 5
@@ -116,9 +114,8 @@ def inspect_store(
         backend,
         partial(_inspect_run, with_data=with_data),
         runs,
-        chunk_size=_CHUNK,
+        chunk_size=_CHUNK_WITH_DATA if with_data else _CHUNK,
         workers=workers,
-        worth_processes=_WORTH_PROCESSES,
     )
     for number, found in enumerate(itertools.chain.from_iterable(chunks)):
         on_progress(number / len(runs), runs[number][0])

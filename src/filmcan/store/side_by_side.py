@@ -6,6 +6,7 @@ interpreter is what takes the time.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -25,6 +26,10 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 _REQUESTS_AT_ONCE = 16
 _WORTH_THREADS = 2
+_WORTH_PROCESSES_SEC = 4.0
+"""Less work than this is done sooner than processes start, which takes one of each core's time."""
+_JUDGED_AFTER_SEC = 0.2
+"""How long work is watched before it is known what the rest will take."""
 
 
 def read_each(backend: Backend, read: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
@@ -46,9 +51,10 @@ def read_in_chunks(
     *,
     chunk_size: int,
     workers: int,
-    worth_processes: int,
 ) -> Iterator[list[_R]]:
     """Yield what a function reads of the store for each item, a chunk at a time and in order.
+
+    Processes are started only once the first chunks show that much is left.
 
     Args:
         backend: The store.
@@ -58,7 +64,6 @@ def read_in_chunks(
         chunk_size: How many items at a time.
         workers: Processes to read a local store with. More than one only from a program that may be
             imported anew, as the command line may.
-        worth_processes: Fewer items are read faster than processes start.
 
     Raises:
         What `read` raises, for the first chunk in which it does.
@@ -66,18 +71,53 @@ def read_in_chunks(
     """
     chunks = [items[start : start + chunk_size] for start in range(0, len(items), chunk_size)]
     local = backend.find_local_path("")
-    if workers < 2 or local is None or len(items) < worth_processes:  # noqa: PLR2004 - it says so
-        for chunk in chunks:
-            yield read_each(backend, partial(read, backend), chunk)
-        return
+    watch = _Watch(len(chunks))
+    while watch.left:
+        if workers > 1 and local is not None and watch.is_worth_processes:
+            yield from _read_in_processes(local, read, chunks[-watch.left :], workers)
+            return
+        with watch:
+            found = read_each(backend, partial(read, backend), chunks[-watch.left])
+        yield found
+
+
+class _Watch:
+    """Foretells from what is done how long the rest takes."""
+
+    def __init__(self, count: int) -> None:
+        self.left = count
+        self._done = 0
+        self._spent_sec = 0.0
+        self._started = 0.0
+
+    @property
+    def is_worth_processes(self) -> bool:
+        is_known = self._done > 0 and self._spent_sec >= _JUDGED_AFTER_SEC
+        return is_known and self._spent_sec / self._done * self.left >= _WORTH_PROCESSES_SEC
+
+    def __enter__(self) -> None:
+        self._started = time.perf_counter()
+
+    def __exit__(self, *_error: object) -> None:
+        self._spent_sec += time.perf_counter() - self._started
+        self._done += 1
+        self.left -= 1
+
+
+def _read_in_processes(
+    root: str,
+    read: Callable[[Backend, _T], _R],
+    chunks: Sequence[Sequence[_T]],
+    workers: int,
+) -> Iterator[list[_R]]:
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         try:
-            yield from pool.map(partial(_read_locally, local, read), chunks)
+            yield from pool.map(partial(_read_locally, root, read), chunks)
         except BrokenProcessPool as error:
             raise StoreUnavailableError(
                 "a process that was reading the store was killed",
                 code="process_killed",
-                where=local,
+                where=root,
                 hint="Too little memory is the usual reason; try again with --workers 1.",
             ) from error
         finally:

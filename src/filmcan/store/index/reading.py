@@ -20,8 +20,6 @@ DELETED = "deleted"
 """Why the manifest of a deleted video gives no run; all other reasons are codes of errors."""
 
 _CHUNK = 250
-_WORTH_PROCESSES = 2_000
-"""Fewer manifests are read faster than processes start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,6 @@ def read_runs(backend: Backend, looks: Sequence[Look], workers: int = 1) -> Iter
         looks,
         chunk_size=_CHUNK,
         workers=workers,
-        worth_processes=_WORTH_PROCESSES,
     )
 
 
