@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -92,3 +95,40 @@ def test_a_process_that_is_killed_is_told_of(
         list(read_in_chunks(local, kill_reader, ITEMS, chunk_size=4, workers=2))
     assert caught.value.code == "process_killed"
     assert "--workers 1" in caught.value.hint
+
+
+_READER = """
+import os, sys, time
+from pathlib import Path
+from filmcan.store import side_by_side
+from filmcan.store.local import LocalBackend
+
+def read(backend, item):
+    print(os.getpid(), flush=True)
+    time.sleep(0.2 if os.getpid() == PARENT else 60)
+
+PARENT = int(os.environ.setdefault("FILMCAN_TEST_PARENT", str(os.getpid())))
+if __name__ == "__main__":
+    side_by_side._JUDGED_AFTER_SEC = side_by_side._WORTH_PROCESSES_SEC = 0.0
+    backend = LocalBackend(Path(sys.argv[1]))
+    list(side_by_side.read_in_chunks(backend, read, range(9), chunk_size=1, workers=2))
+"""
+
+
+@pytest.mark.parametrize("signals", [(signal.SIGKILL,), (signal.SIGINT, signal.SIGINT)])
+def test_processes_end_with_the_one_that_started_them(
+    signals: tuple[signal.Signals, ...], local: LocalBackend, tmp_path: Path
+) -> None:
+    script = tmp_path / "reader.py"
+    script.write_text(_READER)
+    with subprocess.Popen(
+        [sys.executable, script, local.url], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        text=True, start_new_session=True,
+    ) as reader:  # fmt: skip
+        assert reader.stdout is not None
+        assert len({int(reader.stdout.readline()) for _ in range(3)}) == 3
+        for number in signals:
+            os.killpg(reader.pid, number) if number == signal.SIGINT else reader.kill()
+            time.sleep(0.05)
+        reader.communicate(timeout=30)  # waits as long as anybody holds the other end
+        assert reader.returncode != 0

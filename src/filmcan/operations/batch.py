@@ -23,7 +23,7 @@ from filmcan.operations.batch_videos import BatchRules, Ready, Settled, Unseen, 
 from filmcan.pipeline.endings import record_endings
 from filmcan.pipeline.events import log_event
 from filmcan.pipeline.executors.base import Died, Ended, Event, Executor
-from filmcan.pipeline.processes import has_ended, name_process
+from filmcan.processes import has_ended, name_process
 from filmcan.store.leases import DEFAULT_TERM_SEC, Leases
 
 if TYPE_CHECKING:

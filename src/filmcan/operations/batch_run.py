@@ -18,7 +18,7 @@ from filmcan.operations.batch_videos import BatchRules, VideoResult
 from filmcan.operations.metrics import MeteredObserver
 from filmcan.operations.process import plan_settings
 from filmcan.pipeline.executors.local import LocalExecutor, WorkerLimits
-from filmcan.pipeline.processes import read_memory_bytes
+from filmcan.processes import read_memory_bytes
 from filmcan.store.store import open_store
 
 if TYPE_CHECKING:

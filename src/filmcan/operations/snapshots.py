@@ -16,6 +16,7 @@ from filmcan.errors import BadMediaError
 from filmcan.media.snapshot import take_snapshot
 from filmcan.pipeline.plan import plan_run
 from filmcan.pipeline.profile import resolve_profile
+from filmcan.processes import belong_to_parent
 
 if TYPE_CHECKING:
     from filmcan.media.limits import Limits
@@ -64,7 +65,7 @@ class SnapshotTaker:
             self._limits = plan_run(resolve_profile(None, None), None).limits
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(1, mp_context=context)
+            self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=belong_to_parent)
         job = partial(take_snapshot, path, self._limits, at_sec, width)
         try:
             return self._pool.submit(job).result(self._timeout_sec)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from filmcan.errors import StoreUnavailableError
+from filmcan.processes import belong_to_parent
 from filmcan.store.base import FORMAT_MARKER
 from filmcan.store.local import LocalBackend
 
@@ -110,7 +111,9 @@ def _read_in_processes(
     chunks: Sequence[Sequence[_T]],
     workers: int,
 ) -> Iterator[list[_R]]:
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=belong_to_parent
+    ) as pool:
         try:
             yield from pool.map(partial(_read_locally, root, read), chunks)
         except BrokenProcessPool as error:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from filmcan.components.catalog import COMPONENT_NAMES
 from filmcan.errors import FilmcanError, InternalError
 from filmcan.pipeline.executors.base import DeathKind, Died, Ended, Event, Work
-from filmcan.pipeline.processes import prefer_to_be_killed, read_rss_bytes
+from filmcan.processes import belong_to_parent, prefer_to_be_killed, read_rss_bytes
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -233,9 +233,8 @@ def _tell_exit(code: int) -> str:
 
 def _serve(pipe: Connection, work: Work) -> None:
     """Do tasks until the pipe ends: the body of a worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever started us
+    belong_to_parent()
     prefer_to_be_killed()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     voice = _Voice(pipe)
     voice.say(_READY)
     while True:
@@ -275,10 +274,3 @@ class _Voice:
         if now - self._reported >= _REPORT_SEC:
             self._reported = now
             self.say(_ALIVE)
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        connection.wait([parent.sentinel])
-        os._exit(1)

@@ -21,7 +21,7 @@ from filmcan.components.catalog import COMPONENT_NAMES
 from filmcan.errors import FilmcanError, InternalError
 from filmcan.pipeline.executors.base import DeathKind, Died, Ended, Event, Work
 from filmcan.pipeline.executors.local import WorkerLimits
-from filmcan.pipeline.processes import read_rss_bytes
+from filmcan.processes import read_rss_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What can be known of processes: which one this is, whether another has ended, its memory.
+"""What can be known of processes, and how one belongs to another.
 
 Linux tells all of it through /proc. Elsewhere less is known, and what is not known is said so.
 """
@@ -6,8 +6,12 @@ Linux tells all of it through /proc. Elsewhere less is known, and what is not kn
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
 import secrets
+import signal
+import threading
+from multiprocessing import connection
 from pathlib import Path
 
 _PROC = Path("/proc")
@@ -55,6 +59,22 @@ def prefer_to_be_killed() -> None:
     """Have the kernel end this process before others when memory runs out."""
     with contextlib.suppress(OSError):
         (_PROC / "self" / "oom_score_adj").write_text("800", encoding="ascii")
+
+
+def belong_to_parent() -> None:
+    """Let this process end with the one that started it, however that ends, and by it alone.
+
+    A worker that waits for work would otherwise wait for ever: it holds both ends of its queue.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever started us
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def _name_place() -> str | None:

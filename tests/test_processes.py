@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from filmcan.pipeline import processes
-from filmcan.pipeline.processes import has_ended, name_process, read_memory_bytes, read_rss_bytes
+from filmcan.processes import has_ended, name_process, read_memory_bytes, read_rss_bytes
 
 on_linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 
@@ -19,7 +19,7 @@ on_linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="need
 def test_this_process_lives_and_one_that_ended_is_known_to_have() -> None:
     assert name_process() == name_process()
     assert not has_ended(name_process())
-    code = "from filmcan.pipeline.processes import name_process; print(name_process())"
+    code = "from filmcan.processes import name_process; print(name_process())"
     name = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.strip()
