@@ -281,3 +281,30 @@ def test_every_day_of_a_leap_year_is_surely_good_but_one() -> None:
 def test_a_day_that_is_none_is_never_surely_good(text: str) -> None:
     assert find_time_fault(f"{text}T12:00:00.000Z")
     assert not re.fullmatch(_MOMENT, f"{text}T12:00:00.000Z")
+
+
+def test_a_value_with_lines_of_another_component_is_judged_as_in_any_json() -> None:
+    moment = "2026-01-15T12:00:00.000Z"
+    digest = "0" * 64
+    hidden = f"{moment}\n{moment}\nclip/clip.0123.npz\n{digest}\nother\n{moment}"
+    component = {
+        **WHOLE["components"][0],
+        "name": "clip",
+        "status": "ok",
+        "empty_reason": None,
+        "error": None,
+        "started_at": hidden,
+        "finished_at": moment,
+        "artifacts": [
+            {
+                "path": "other/other.0123.npz",
+                "size_bytes": 1,
+                "sha256": digest,
+                "kind": "npz",
+            }
+        ],
+    }
+    data = _write({**WHOLE, "components": [component]})
+    assert read_written_form(data) is None
+    with pytest.raises(InvalidManifestError, match="must start with clip/"):
+        parse_manifest(data)

@@ -50,6 +50,7 @@ _SURELY_GOOD = re.compile(
 """Nearly all components with one artifact: name, both times, path and digest, told in one look.
 What it leaves open is whether the name is a good one; what it refuses is judged part by part."""
 
+_LINES = 5
 _MOST_KEPT = 1 << 16
 """A longer profile is not remembered."""
 
@@ -237,7 +238,9 @@ def _are_good_components(components: Sequence[WrittenComponent]) -> bool:
             )
         else:
             others.append(component)
-    if not _SURELY_GOOD.fullmatch("".join(texts)):
+    text = "".join(texts)
+    # As many lines as were put together: no value holds a line of its own.
+    if text.count("\n") != _LINES * len(texts) or not _SURELY_GOOD.fullmatch(text):
         others = [*components]
     return not any(_find_name_fault(item.name) for item in ordinary) and all(
         map(_is_good_component, others)
