@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from filmcan.pipeline import processes
+from filmcan import processes
 from filmcan.processes import has_ended, name_process, read_memory_bytes, read_rss_bytes
 
 on_linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
