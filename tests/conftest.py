@@ -52,6 +52,16 @@ def _user_cache(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setenv(CACHE_VARIABLE, str(_USER_CACHE))
 
 
+@pytest.fixture(autouse=True)
+def _same_precedence() -> Iterator[None]:
+    """Fail the test that leaves this process with precedence over others, which it would starve."""
+    yield
+    if hasattr(os, "sched_getscheduler"):
+        assert os.sched_getscheduler(0) == os.SCHED_OTHER, (
+            "a library asked for real-time scheduling"
+        )
+
+
 @pytest.fixture(scope="session")
 def media_corpus() -> Path:
     """Return the folder of real media with known truths; skip where it is not at hand."""

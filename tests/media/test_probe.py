@@ -6,6 +6,8 @@ import hashlib
 import json
 import struct
 import zlib
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import av
@@ -109,7 +111,6 @@ def test_a_picture_file_is_a_still_picture_without_time(tmp_path: Path, name: st
         ("p.webp", "libwebp", "yuv420p", "webp"),
         ("p.bmp", "bmp", "bgr24", "image2"),
         ("p.tiff", "tiff", "rgb24", "image2"),
-        ("p.avif", "libsvtav1", "yuv420p", "avif"),
     ],
 )
 def test_other_picture_files_are_still_pictures_too(
@@ -118,6 +119,18 @@ def test_other_picture_files_are_still_pictures_too(
     video = ClipVideo(frames=1, codec=codec, pixel_format=pixel_format)
     options = {"update": "1"} if container == "image2" else {}
     path = make_media(tmp_path / name, video, container=container, options=options)
+    probe = probe_source(path, TEST_LIMITS)
+    assert probe.is_still_picture
+    assert probe.duration_sec is None
+
+
+def test_an_avif_file_is_a_still_picture_too(tmp_path: Path) -> None:
+    # Made elsewhere: run by root, this encoder gives its process and all that is started by it
+    # precedence over everything else on the machine, for good.
+    video = ClipVideo(frames=1, codec="libsvtav1", pixel_format="yuv420p")
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as elsewhere:
+        made = elsewhere.submit(make_media, tmp_path / "p.avif", video, container="avif")
+        path = made.result(timeout=60)
     probe = probe_source(path, TEST_LIMITS)
     assert probe.is_still_picture
     assert probe.duration_sec is None

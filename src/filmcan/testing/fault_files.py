@@ -188,6 +188,13 @@ class WatchedDisk:
             return io.BufferedRandom(raw)
         return io.BufferedWriter(raw) if raw.writable() else io.BufferedReader(raw)
 
+    def _read(self, descriptor: int, size: int) -> bytes:
+        node = self._find_node(descriptor)
+        if node is not None:
+            self.decide(Step("read", node))
+        data: bytes = self._real["read"](descriptor, size)
+        return data
+
     def _fsync(self, descriptor: int) -> None:
         node = self._find_node(descriptor)
         if node is not None:
@@ -321,4 +328,15 @@ class _WatchedFile(io.FileIO):
         raise NotImplementedError("truncation is not modelled")
 
 
-_WATCHED = ("open", "fdopen", "fsync", "replace", "rename", "unlink", "remove", "mkdir", "rmdir")
+_WATCHED = (
+    "open",
+    "read",
+    "fdopen",
+    "fsync",
+    "replace",
+    "rename",
+    "unlink",
+    "remove",
+    "mkdir",
+    "rmdir",
+)
