@@ -951,3 +951,19 @@ def test_a_server_that_will_not_settle_has_its_index_all_the_same(
     index = open_index(local, url)
     index.rebuild()
     assert list_answer(index) == list_truth(local)
+
+
+def test_a_run_that_is_gone_whenever_it_is_looked_at_again_is_left_out(
+    local: LocalBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = open_index(local)
+    index.rebuild()
+    paths = [run.path for run in index.find_runs(RunFilter(), ALL).runs]
+    monkeypatch.setattr(
+        index_module,
+        "look_again",
+        lambda _backend, _heads: [reading.Seen(paths[3], scan.UNKNOWN, None)],
+    )
+    page = index.find_runs(RunFilter(), ALL)
+    assert [run.path for run in page.runs] == [*paths[:3], *paths[4:]]
+    assert page.total == len(paths)  # as of the moment of the question

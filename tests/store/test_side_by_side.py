@@ -49,6 +49,12 @@ def test_once_much_is_left_it_is_read_by_processes_and_in_order(local: LocalBack
     assert os.getpid() not in pids[4:]
 
 
+def test_a_process_opens_the_store_by_its_path(local: LocalBackend) -> None:
+    assert side_by_side._read_locally(local.url, read_item, ITEMS[:2]) == [
+        (item, os.getpid()) for item in ITEMS[:2]
+    ]
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_little_is_read_by_nobody_else(workers: int, local: LocalBackend) -> None:
     chunks = read_in_chunks(local, read_item, ITEMS, chunk_size=4, workers=workers)
