@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Values = tuple[object, ...]
 _T = TypeVar("_T")
 
-_FOUND_BY = (
+_OF_A_RUN = (
     "platform_id",
     "video_id",
     "run_id",
@@ -32,24 +32,14 @@ _FOUND_BY = (
     "updated_at",
     "finished_at",
     "config_hash",
-    "duration_sec",
 )
-RUN_COLUMNS = (*_FOUND_BY, "folded_path", "folded_text")
+"""What a manifest's run, what is known of it, and its row all hold under one name."""
+
+RUN_COLUMNS = (*_OF_A_RUN, "duration_sec", "folded_path", "folded_text")
 OUTCOME_COLUMNS = ("name", "status", "empty_reason", "producer_version", "schema_version")
 COMPONENT_COLUMNS = (*OUTCOME_COLUMNS, "model_signature")
-_get_run_columns = attrgetter(*_FOUND_BY)
 _get_component_columns = attrgetter(*COMPONENT_COLUMNS)
-
-_get_run_facts = attrgetter(
-    "platform_id",
-    "video_id",
-    "run_id",
-    "status",
-    "created_at",
-    "updated_at",
-    "finished_at",
-    "config_hash",
-)
+_get_of_a_run = attrgetter(*_OF_A_RUN)
 _get_versions = attrgetter("filmcan_version", "sampling_policy_version", "dataprocessor_version")
 _get_component_facts = attrgetter(
     "name",
@@ -120,7 +110,8 @@ def derive_rows(run: IndexedRun) -> RunRows:
     for component in run.components:
         texts += component.error, component.notes
     path = f"{run.platform_id}/{run.video_id}/{run.run_id}"
-    columns = (*_get_run_columns(run), fold(path), fold(_APART.join(filter(None, texts))))
+    text = _APART.join(filter(None, texts))
+    columns = (*_get_of_a_run(run), run.duration_sec, fold(path), fold(text))
     components = tuple(map(_get_component_columns, run.components))
     if _ESCAPE in facts and _NUL in facts:
         columns, components = _without_nul(columns), tuple(map(_without_nul, components))
@@ -136,7 +127,7 @@ def fold(text: str) -> str:
 def _build_run(manifest: ManifestFacts) -> IndexedRun:
     run, source = manifest.run, manifest.run.source
     facts: tuple[Any, ...] = (
-        *_get_run_facts(run),
+        *_get_of_a_run(run),
         _fit(run.revision),
         *_get_versions(run),
         _find_text(source, "name"),
