@@ -21,7 +21,7 @@ from filmcan.npz.npy_header import (
     find_header_end,
     parse_header,
 )
-from filmcan.npz.refusal import Place, over_limit, refuse
+from filmcan.npz.refusal import PLACELESS, over_limit, raise_at, refuse
 from filmcan.npz.source import Buffer, ByteSource, FileSource, open_source, read_exactly
 from filmcan.npz.stored_array import map_stored, read_stored, read_stored_rows
 from filmcan.npz.writer import OVERLAP_FROM_BYTES, Part, Written, plan_part, write_all
@@ -41,8 +41,10 @@ class NpyReader:
             StoreUnavailableError: The source cannot be read.
         """
         self._source = source
-        with Place(source):
+        try:
             self._header = _read_header(source, limits)
+        except PLACELESS as error:
+            raise_at(error, source)
 
     @property
     def name(self) -> str:
@@ -65,16 +67,20 @@ class NpyReader:
         Raises:
             InvalidArtifactError: The file has become shorter, or its text is no text.
         """
-        with Place(self._source):
+        try:
             start = self._header.header_size
             if rows is not None:
                 return read_stored_rows(self._source, self._header, start, rows)
             return read_stored(self._source, self._header, start, verify=False)[0]
+        except PLACELESS as error:
+            raise_at(error, self._source)
 
     def map(self) -> np.ndarray:
         """Return the array read-only, as a memory map where possible; see `NpzReader.map`."""
-        with Place(self._source):
+        try:
             return map_stored(self._source, self._header, self._header.header_size)
+        except PLACELESS as error:
+            raise_at(error, self._source)
 
     def close(self) -> None:
         """Close the file."""

@@ -20,7 +20,7 @@ from filmcan.contract.canonical import JsonError, parse_json
 from filmcan.errors import NotFoundError
 from filmcan.npz.limits import DEFAULT_LIMITS, ReadLimits
 from filmcan.npz.member_data import MemberData
-from filmcan.npz.refusal import Place, over_limit, refuse
+from filmcan.npz.refusal import PLACELESS, over_limit, raise_at, refuse
 from filmcan.npz.source import Buffer, ByteSource, FileSource, open_source
 from filmcan.npz.zip_directory import read_directory
 from filmcan.npz.zip_records import Member
@@ -46,9 +46,11 @@ class NpzReader:
         """
         self._source = source
         self._limits = limits
-        with Place(self._source):
+        try:
             self._directory = read_directory(source, limits)
             self._data = MemberData(source, self._directory, limits)
+        except PLACELESS as error:
+            raise_at(error, self._source)
 
     @property
     def name(self) -> str:
@@ -82,13 +84,17 @@ class NpzReader:
 
     def dtype(self, key: str) -> np.dtype[np.generic]:
         """Return the element type, from the array's header alone."""
-        with Place(self._source, key):
+        try:
             return self._data.read_header(self._find(key)).dtype
+        except PLACELESS as error:
+            raise_at(error, self._source, key)
 
     def shape(self, key: str) -> tuple[int, ...]:
         """Return the shape, from the array's header alone."""
-        with Place(self._source, key):
+        try:
             return self._data.read_header(self._find(key)).shape
+        except PLACELESS as error:
+            raise_at(error, self._source, key)
 
     def read(self, key: str, rows: slice | None = None, *, verify: bool = True) -> np.ndarray:
         """Return an array, or some rows of it, in memory of its own.
@@ -106,10 +112,12 @@ class NpzReader:
             InvalidArtifactError: The member is damaged or holds what is not accepted.
         """
         member = self._find(key)
-        with Place(self._source, key):
+        try:
             if rows is not None:
                 return self._data.read_rows(member, rows)
             return self._data.read_array(member, verify=verify or key in (META, META_JSON))
+        except PLACELESS as error:
+            raise_at(error, self._source, key)
 
     def map(self, key: str) -> np.ndarray:
         """Return an array read-only and without copying: a memory map of a stored member.
@@ -124,8 +132,10 @@ class NpzReader:
             InvalidArtifactError: The member is damaged or holds what is not accepted.
         """
         member = self._find(key)
-        with Place(self._source, key):
+        try:
             return self._data.map_array(member, verify=key in (META, META_JSON))
+        except PLACELESS as error:
+            raise_at(error, self._source, key)
 
     def read_meta(self) -> dict[str, object]:
         """Return the meta: from `meta_json`, or from `meta` in artifacts that have only that.
@@ -143,12 +153,14 @@ class NpzReader:
         Raises:
             InvalidArtifactError: It is absent, no text, no strict JSON, or no object.
         """
-        with Place(self._source, META_JSON):
+        try:
             text = self._read_text(self._find_meta(META_JSON), "meta_invalid")
             try:
                 return _as_dict(parse_json(text))
             except JsonError as error:
                 raise refuse("meta_invalid", f"no strict JSON: {error}") from error
+        except PLACELESS as error:
+            raise_at(error, self._source, META_JSON)
 
     def read_text(self, key: str, code: str) -> str:
         """Return the string of a 0-d text array of bounded length, its CRC checked.
@@ -162,8 +174,10 @@ class NpzReader:
             InvalidArtifactError: It is no such array, too long, or damaged.
         """
         member = self._find(key)
-        with Place(self._source, key):
+        try:
             return self._read_text(member, code)
+        except PLACELESS as error:
+            raise_at(error, self._source, key)
 
     def read_meta_object(self) -> dict[str, object]:
         """Return the dict in the object array `meta`, through the restricted decoder.
@@ -171,13 +185,15 @@ class NpzReader:
         Raises:
             InvalidArtifactError: It is absent, no 0-d object array, or holds no str-keyed dict.
         """
-        with Place(self._source, META):
+        try:
             array = self._data.read_array(self._find_meta(META), verify=True)
             if array.dtype != np.dtype(object) or array.shape:
                 raise refuse(
                     "meta_invalid", f"expected a dict in a 0-d object array, got {array.dtype}"
                 )
             return _as_dict(array.item())
+        except PLACELESS as error:
+            raise_at(error, self._source, META)
 
     def check(self) -> None:
         """Check the whole container: every header, every CRC, no byte unaccounted for.
@@ -188,8 +204,10 @@ class NpzReader:
             InvalidArtifactError: The first thing that is wrong.
         """
         for member in self._directory.members.values():
-            with Place(self._source, member.key):
+            try:
                 self._data.check(member)
+            except PLACELESS as error:
+                raise_at(error, self._source, member.key)
         if META_JSON in self._directory.members:
             self.read_meta_json()
 

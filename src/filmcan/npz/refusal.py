@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from filmcan.errors import InvalidArtifactError
 
@@ -29,33 +28,22 @@ class Named(Protocol):
         ...
 
 
-class Place:
-    """Gives errors that pass the file and the key they lack; a plain class, as reads are many."""
+PLACELESS = (InvalidArtifactError, MemoryError)
+"""What is caught to be raised again by `raise_at`."""
 
-    __slots__ = ("_key", "_named")
 
-    def __init__(self, named: Named | None, key: str = "") -> None:
-        """Remember where we are: in a file, at a key, or both."""
-        self._named = named
-        self._key = key
+def raise_at(error: Exception, named: Named | None, key: str = "") -> NoReturn:
+    """Raise an error again with the place it lacks: the file, and the key.
 
-    def __enter__(self) -> None:
-        """Watch."""
-        return
+    A function to be called from `except PLACELESS`, where `try` costs nothing: reads are many.
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Name the place; memory that is not there is the content's fault, too."""
-        if isinstance(error, InvalidArtifactError):
-            error.where = error.where or self._where()
-        elif isinstance(error, MemoryError):
-            raise InvalidArtifactError(
-                "takes more memory than there is", code="out_of_memory", where=self._where()
-            ) from error
-
-    def _where(self) -> str:
-        return ": ".join(filter(None, (self._named.name if self._named else "", self._key)))
+    Raises:
+        InvalidArtifactError: The error; memory that is not there is the content's fault, too.
+    """
+    where = ": ".join(filter(None, (named.name if named else "", key)))
+    if not isinstance(error, InvalidArtifactError):
+        raise InvalidArtifactError(
+            "takes more memory than there is", code="out_of_memory", where=where
+        ) from error
+    error.where = error.where or where
+    raise error

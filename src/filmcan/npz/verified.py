@@ -15,7 +15,7 @@ import numpy as np
 
 from filmcan.npz.limits import DEFAULT_LIMITS, ReadLimits
 from filmcan.npz.reader import NpzReader
-from filmcan.npz.refusal import Place, refuse
+from filmcan.npz.refusal import PLACELESS, raise_at, refuse
 from filmcan.npz.source import (
     Buffer,
     ByteSource,
@@ -64,12 +64,14 @@ def open_verified(
     """
     opened = open_source(source)
     try:
-        with Place(opened):
+        try:
             data, found = _map_hashed(opened) if mapped else read_hashed(opened)
             if found != sha256:
                 raise refuse(
                     "hash_mismatch", f"its sha256 is {found}, the manifest says {sha256:.64}"
                 )
+        except PLACELESS as error:
+            raise_at(error, opened)
         return NpzReader(MemorySource(data, opened.name), limits)
     finally:
         if isinstance(opened, FileSource) and opened is not source:

@@ -24,7 +24,7 @@ from filmcan.npz.dtypes import check_text, normalise
 from filmcan.npz.limits import DEFAULT_LIMITS
 from filmcan.npz.npy_header import MAX_DIMS, OBJECT, build_header
 from filmcan.npz.object_encoder import encode_object
-from filmcan.npz.refusal import Place, over_limit, refuse
+from filmcan.npz.refusal import PLACELESS, over_limit, raise_at, refuse
 from filmcan.npz.zip_names import build_name
 
 META = "meta"
@@ -107,8 +107,10 @@ def _plan_parts(arrays: Mapping[str, np.ndarray], meta: Mapping[str, object]) ->
         raise refuse("zip_duplicate", "two keys differ only in case")
     parts = [plan_part(key, array) for key, array in arrays.items()]
     parts.sort(key=lambda part: (-part.size, part.key))
-    with Place(None, META):
+    try:
         return [*parts, *_plan_meta(meta)]
+    except PLACELESS as error:
+        raise_at(error, None, META)
 
 
 def _plan_meta(meta: Mapping[str, object]) -> tuple[Part, Part]:
@@ -131,7 +133,7 @@ def plan_part(key: str, array: np.ndarray) -> Part:
     Raises:
         InvalidArtifactError: It cannot be written.
     """
-    with Place(None, key):
+    try:
         if type(array) not in _ARRAYS and not isinstance(array, np.generic):
             raise refuse("not_an_array", f"expected an array, got a {type(array).__name__}")
         array = np.asarray(array)
@@ -143,6 +145,8 @@ def plan_part(key: str, array: np.ndarray) -> Part:
         if array.dtype.kind == "U":
             check_text(array)
         return _build_part(key, build_header(array.dtype, array.shape), _view_bytes(array))
+    except PLACELESS as error:
+        raise_at(error, None, key)
 
 
 def _plan_object(key: str, array: np.ndarray) -> Part:

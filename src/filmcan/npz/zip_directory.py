@@ -108,16 +108,17 @@ def read_directory(source: ByteSource, limits: ReadLimits) -> Directory:
     if size < z.END.size:
         raise refuse("not_a_zip", f"{size} bytes cannot be an NPZ")
     tail_offset = max(0, size - TAIL_BYTES)
-    tail = memoryview(read_exactly(source, tail_offset, size - tail_offset))
+    tail = read_exactly(source, tail_offset, size - tail_offset)
     count, directory_size, offset = _parse_end(source, tail, tail_offset, limits)
-    if offset >= tail_offset:
-        records = bytes(tail[offset - tail_offset : offset - tail_offset + directory_size])
+    at = offset - tail_offset
+    if at >= 0:
+        records = bytes(tail[at : at + directory_size])
     else:
         records = bytes(read_exactly(source, offset, directory_size))
     parse = _parse_table_once if directory_size <= _REMEMBERED_BYTES else _parse_table
     table = parse(records, count, offset)
     _check_sizes(table, limits)
-    return Directory(table.members, tail, tail_offset)
+    return Directory(table.members, memoryview(tail), tail_offset)
 
 
 def _parse_table(records: bytes, count: int, offset: int) -> Table:
@@ -171,17 +172,16 @@ def _parse_end(
 ) -> tuple[int, int, int]:
     """Return member count, size and offset of the central directory."""
     at = len(tail) - z.END.size
-    signature, *fields, comment = z.END.unpack_from(tail, at)
+    signature, disk, first_disk, here, count, size, offset, comment = z.END.unpack_from(tail, at)
     if signature != z.END_SIGNATURE:
         raise _refuse_end(source, tail)
     if comment:
         raise refuse("zip_end_record", "the end record announces a comment")
-    if at >= z.LOCATOR64.size:
-        locator_at = at - z.LOCATOR64.size
-        if tail[locator_at : locator_at + 4] == z.LOCATOR64_SIGNATURE:
-            at = locator_at - z.END64.size
-            fields = _parse_end64(tail, at, tail_offset, fields)
-    disk, first_disk, here, count, size, offset = fields
+    locator_at = at - z.LOCATOR64.size
+    if locator_at >= 0 and bytes(tail[locator_at : locator_at + 4]) == z.LOCATOR64_SIGNATURE:
+        at = locator_at - z.END64.size
+        narrow = (disk, first_disk, here, count, size, offset)
+        disk, first_disk, here, count, size, offset = _parse_end64(tail, at, tail_offset, narrow)
     if disk or first_disk or here != count:
         raise refuse("zip_end_record", "the container is split over several volumes")
     if offset + size != tail_offset + at:
@@ -197,7 +197,9 @@ def _parse_end(
     return count, size, offset
 
 
-def _parse_end64(tail: Buffer, at: int, tail_offset: int, narrow: list[int]) -> list[int]:
+def _parse_end64(
+    tail: Buffer, at: int, tail_offset: int, narrow: tuple[int, ...]
+) -> tuple[int, ...]:
     """Return the fields of the 64-bit end record at `at`, which its locator follows."""
     _, disk, record_offset, disks = z.LOCATOR64.unpack_from(tail, at + z.END64.size)
     if disk or disks != 1 or at < 0 or record_offset != tail_offset + at:
@@ -209,7 +211,7 @@ def _parse_end64(tail: Buffer, at: int, tail_offset: int, narrow: list[int]) -> 
     for value, wide_value, limit in zip(narrow, wide, full, strict=True):
         if value not in (wide_value, limit):
             raise refuse("zip_end_record", "the two end records disagree")
-    return wide
+    return tuple(wide)
 
 
 def _refuse_end(source: ByteSource, tail: Buffer) -> InvalidArtifactError:
