@@ -8,7 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from filmcan.files import Root, build_temporary_name, locked, open_regular, write_atomically
+from filmcan.files import (
+    Root,
+    build_temporary_name,
+    locked,
+    open_regular,
+    tell_name,
+    write_atomically,
+)
+
+
+def test_a_name_that_is_no_utf8_is_told_by_its_bytes() -> None:
+    assert tell_name("Käse.mp4") == "Käse.mp4"
+    assert tell_name(os.fsdecode(b"K\xe4se.mp4")) == "K\\xe4se.mp4"
 
 
 def test_a_file_is_written_whole_and_replaced_whole(tmp_path: Path) -> None:

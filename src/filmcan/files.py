@@ -35,6 +35,15 @@ _ROOT_FLAGS = os.O_RDONLY | _DIRECTORY | _CLOEXEC
 _FOLDER_FLAGS = os.O_RDONLY | _DIRECTORY | _NOFOLLOW | _CLOEXEC
 
 
+def tell_name(name: str) -> str:
+    """Return a file's name as text that can be stored: a byte that is no UTF-8 as its escape.
+
+    Such names are common where disks outlived their encoding; Python keeps the bytes as lone
+    surrogates, which no JSON and no UTF-8 can hold.
+    """
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 def build_temporary_name(final_name: str) -> str:
     """Return a name beside `final_name` that no other writer can choose."""
     return f"{TEMPORARY_PREFIX}{os.getpid()}_{secrets.token_hex(8)}_{final_name[:100]}"

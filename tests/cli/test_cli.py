@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -149,6 +151,31 @@ def test_an_error_is_one_json_object_when_json_is_asked_for(
     error = json.loads(out)["error"]
     assert sorted(error) == ["code", "hint", "message", "where"]
     assert str(tmp_path) not in out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_a_source_whose_name_is_no_utf8_is_processed_like_any_other(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = Path(os.fsdecode(os.fsencode(tmp_path) + b"/K\xe4se.mp4"))
+    try:
+        shutil.copy(clip, source)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    source.with_suffix(".srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nHello there.\n")
+    common = ("--store", tmp_path / "s", "--only", "loudness_extractor", "--only", "text_processor")
+    code, out, _ = call(capsys, "run", source, *common, "--json")
+    assert code == 0
+    run = tmp_path / "s" / json.loads(out)["run_path"]
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert manifest["run"]["source"]["name"] == "K\\xe4se.mp4"
+    assert call(capsys, "validate", run)[0] == 0
+    code, out, _ = call(capsys, "batch", source, *common, "--json", "--workers", "1")
+    assert code == 0
+    assert json.loads(out)["results"][0]["source_name"] == "K\\xe4se.mp4"
+    code, _, err = call(capsys, "run", source.with_suffix(".mkv"), *common)
+    assert code == 6
+    assert "K\\xe4se.mkv" in err
 
 
 def test_a_failed_run_exits_with_one(

@@ -36,7 +36,10 @@ def test_the_order_of_keys_does_not_matter() -> None:
     assert canonical_json({"b": 1, "a": "é"}) == '{"a":"é","b":1}'
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), {1: 2}, {"a": b""}, {"a": {2: 1}}])
+@pytest.mark.parametrize(
+    "value",
+    [float("nan"), float("inf"), {1: 2}, {"a": b""}, {"a": {2: 1}}, {"\udcff": 1}, ["a\ud800"]],
+)
 def test_what_json_cannot_say_is_refused(value: object) -> None:
     with pytest.raises(JsonError):
         canonical_json(value)

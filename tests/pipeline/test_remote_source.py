@@ -51,6 +51,7 @@ def test_a_place_is_a_file_an_object_or_a_folder_of_a_bucket(text: str, wanted: 
         "s3://b//secret.mp4",
         "s3://b/./secret/",
         "s3://b/secret\0",
+        "s3://b/secret\udcff",
         "https://user:secret@h/a.mp4",
         "https://h/a.mp4#secret",
         "https://h/secret a.mp4",

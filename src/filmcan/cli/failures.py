@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
+from filmcan.cli.screen import print_json, show_plainly
 from filmcan.errors import (
     BadMediaError,
     FilmcanError,
@@ -41,11 +41,11 @@ def present_error(error: FilmcanError, *, as_json: bool) -> None:
                 "hint": error.hint,
             }
         }
-        sys.stdout.write(json.dumps(shape, ensure_ascii=False, indent=2) + "\n")
+        print_json(shape)
         return
     lines = [f"error: {error.message}"]
     if error.where:
         lines.append(f"  where: {error.where}")
     if error.hint:
         lines.append(f"  do:    {error.hint}")
-    sys.stderr.write("\n".join(lines) + "\n")
+    sys.stderr.write(show_plainly("\n".join(lines)) + "\n")

@@ -7,6 +7,8 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+from filmcan.cli.screen import show_plainly
+
 _TEXT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
@@ -29,8 +31,20 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(shape, ensure_ascii=False, default=str)
 
 
+class TextFormatter(logging.Formatter):
+    """Writes each record for people; what a name holds does not steer their terminal."""
+
+    def __init__(self) -> None:
+        """Begin each line with the time."""
+        super().__init__(_TEXT)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return one line, and those of a traceback."""
+        return show_plainly(super().format(record))
+
+
 def configure_logging(*, is_verbose: bool, as_json: bool) -> None:
     """Send logs to stderr: warnings always, what happens only when asked for."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter() if as_json else logging.Formatter(_TEXT))
+    handler.setFormatter(JsonFormatter() if as_json else TextFormatter())
     logging.basicConfig(level=logging.INFO if is_verbose else logging.WARNING, handlers=[handler])

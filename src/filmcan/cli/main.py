@@ -7,6 +7,7 @@ unreadable, 130 interrupted.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import threading
@@ -105,7 +106,7 @@ def run(
     from filmcan.operations.targets import open_target_store
 
     order = Order(parse_source(source), platform_id, video_id, run_id, document, force)
-    with RunProgress(order.source.name) as progress:
+    with RunProgress(order.source_name) as progress:
         plan = plan_settings(profile, settings, only)
         done = process_order(order, plan, open_target_store(store), progress)
     if json:
@@ -267,6 +268,8 @@ def main() -> None:
     """Run the command line and exit with its code."""
     # Two component threads with four BLAS threads each only fight for the cores.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name may be more than it can encode
     code = invoke(sys.argv[1:])
     sys.stdout.flush()
     sys.stderr.flush()

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from filmcan.cli.screen import show_plainly
+
 if TYPE_CHECKING:
     from filmcan.contract.manifest import ComponentRecord
 
@@ -19,7 +21,7 @@ class _Bar:
     def __init__(self, label: str) -> None:
         self._label = label
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TaskProgressColumn(),
             TimeElapsedColumn(),
@@ -43,7 +45,10 @@ class _Bar:
 
     def _move(self, fraction: float, note: str) -> None:
         self._progress.update(
-            self._task, completed=fraction, visible=True, description=f"{self._label} {note}"
+            self._task,
+            completed=fraction,
+            visible=True,
+            description=show_plainly(f"{self._label} {note}"),
         )
 
 
@@ -78,4 +83,4 @@ class StoreProgress(_Bar):
 def tell(sentence: str) -> None:
     """Say something on stderr when somebody watches."""
     if sys.stderr.isatty():
-        sys.stderr.write(f"{sentence}\n")
+        sys.stderr.write(f"{show_plainly(sentence)}\n")

@@ -1,24 +1,35 @@
-"""Where output goes: text and JSON on stdout, tables as wide as the terminal."""
+"""Where output goes: text and JSON on stdout, tables as wide as the terminal.
+
+Names, notes and messages come from files and stores of strangers: what would steer a terminal is
+shown as its escape. rich is loaded with the first table: errors come without one.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
 
-from rich.console import Console
-from rich.table import Table
-
 _PIPE_COLUMNS = 120
+_STEERING = {
+    code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"
+}
 
 
 def print_text(text: str) -> None:
     """Print a line."""
-    sys.stdout.write(f"{text}\n")
+    sys.stdout.write(f"{show_plainly(text)}\n")
 
 
 def print_json(value: object) -> None:
     """Print one JSON value; no NaN can get in."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+    encoding = sys.stdout.encoding or "utf-8"
+    is_utf8 = encoding.lower().startswith("utf")
+    sys.stdout.write(json.dumps(value, ensure_ascii=not is_utf8, indent=2, allow_nan=False) + "\n")
+
+
+def show_plainly(text: str) -> str:
+    """Return text in which nothing steers a terminal; line ends and tabs stay."""
+    return text.translate(_STEERING)
 
 
 def print_table(columns: dict[str, str], rows: list[tuple[str, ...]], title: str = "") -> None:
@@ -29,6 +40,9 @@ def print_table(columns: dict[str, str], rows: list[tuple[str, ...]], title: str
         rows: One text per column; long texts are folded, never cut.
         title: A line above it.
     """
+    from rich.console import Console
+    from rich.table import Table
+
     console = Console(
         width=None if sys.stdout.isatty() else _PIPE_COLUMNS,
         highlight=False,
@@ -39,5 +53,5 @@ def print_table(columns: dict[str, str], rows: list[tuple[str, ...]], title: str
     for heading, side in columns.items():
         table.add_column(heading, justify="right" if side == "right" else "left", overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(show_plainly, row))
     console.print(table)

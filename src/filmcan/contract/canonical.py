@@ -37,8 +37,8 @@ def canonical_json(value: object) -> str:
     """Return the canonical text of a value made of dict, list, str, int, float, bool and None.
 
     Raises:
-        JsonError: The value holds NaN, an infinity, a key that is no string, or another type, or
-            more, or more deeply, than `parse_json` takes.
+        JsonError: The value holds NaN, an infinity, a lone surrogate, a key that is no string,
+            or another type, or more, or more deeply, than `parse_json` takes.
     """
     _check_keys(value)
     try:
@@ -47,6 +47,10 @@ def canonical_json(value: object) -> str:
         )
     except (TypeError, ValueError, RecursionError) as error:
         raise JsonError(f"no canonical JSON for this value: {error}") from error
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise JsonError("a lone surrogate is no text") from error
     _check_bounds(text)
     return text
 

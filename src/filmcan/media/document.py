@@ -25,6 +25,7 @@ from filmcan.contract.canonical import JsonError, parse_json
 from filmcan.contract.issues import Issue, shown
 from filmcan.contract.reading import ObjectReader
 from filmcan.errors import BadDocumentError
+from filmcan.files import tell_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,21 +130,21 @@ def read_document(path: Path) -> TextSources:
     try:
         if not path.is_file():
             raise BadDocumentError(
-                "the document is not there, or is no regular file", where=path.name
+                "the document is not there, or is no regular file", where=tell_name(path.name)
             )
         size_bytes = path.stat().st_size
         if size_bytes > MAX_DOCUMENT_BYTES:
             raise BadDocumentError(
                 f"the document has {size_bytes} bytes, the limit is {MAX_DOCUMENT_BYTES}",
-                where=path.name,
+                where=tell_name(path.name),
                 hint="Leave out comments or transcript, or split the document.",
             )
         data = path.read_bytes()
     except OSError as error:
         raise BadDocumentError(
-            f"the document cannot be read: {error.strerror}", where=path.name
+            f"the document cannot be read: {error.strerror}", where=tell_name(path.name)
         ) from error
-    return parse_document_bytes(data, where=path.name)
+    return parse_document_bytes(data, where=tell_name(path.name))
 
 
 def parse_document_bytes(data: bytes, *, where: str = "document") -> TextSources:

@@ -25,6 +25,7 @@ import av
 from av.error import FFmpegError
 
 from filmcan.errors import BadMediaError
+from filmcan.files import tell_name
 from filmcan.media.limits import Limits, check_metadata, check_streams
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def find_source(path: Path) -> SourceFile:
     Raises:
         BadMediaError: It is missing, unreadable, empty or no regular file.
     """
-    name = path.name
+    name = tell_name(path.name)
     descriptor, status = _open_regular(path, name)
     os.close(descriptor)
     if not status.st_size:

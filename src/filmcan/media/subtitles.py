@@ -20,6 +20,7 @@ import av
 from av.error import FFmpegError
 
 from filmcan.errors import BadMediaError
+from filmcan.files import tell_name
 from filmcan.media.cues import (
     MAX_CUES,
     Cues,
@@ -125,7 +126,7 @@ def _list_names(folder: Path) -> tuple[str, ...]:
 
 def read_sidecar(sidecar: Sidecar) -> tuple[Transcript | None, tuple[str, ...]]:
     """Return a side-car's transcript and notes; no transcript when it holds no readable cue."""
-    name = sidecar.path.name
+    name = tell_name(sidecar.path.name)
     try:
         size_bytes = sidecar.path.stat().st_size
         if size_bytes > MAX_SUBTITLE_BYTES:

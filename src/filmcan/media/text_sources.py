@@ -12,6 +12,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from filmcan.contract.signature import hash_canonical
+from filmcan.files import tell_name
 from filmcan.media.document import TextSources, Transcript, parse_document, read_document
 from filmcan.media.probe import SubtitleStream
 from filmcan.media.subtitles import (
@@ -75,7 +76,9 @@ def digest_text_inputs(
     digests: dict[str, str] = {}
     if source is not None and given.transcript is None:
         for sidecar in find_sidecars(source, given.language):
-            digests[sidecar.path.name.removeprefix(source.stem)] = _hash_sidecar(sidecar.path)
+            digests[tell_name(sidecar.path.name.removeprefix(source.stem))] = _hash_sidecar(
+                sidecar.path
+            )
     return {
         "document_sha256": None if given == TextSources() else hash_canonical(asdict(given)),
         "sidecars": digests,
@@ -104,9 +107,11 @@ def _read_first_sidecar(source: Path, language: str | None, notes: list[str]) ->
         transcript, found = read_sidecar(sidecar)
         notes += found
         if transcript is not None:
-            rest = [other.path.name for other in sidecars[place + 1 :]]
+            rest = [tell_name(other.path.name) for other in sidecars[place + 1 :]]
             if rest:
-                notes.append(f"{sidecar.path.name} was read; not read: {', '.join(rest)}.")
+                notes.append(
+                    f"{tell_name(sidecar.path.name)} was read; not read: {', '.join(rest)}."
+                )
             return transcript
     return None
 

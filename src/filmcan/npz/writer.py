@@ -118,9 +118,8 @@ def _plan_meta(meta: Mapping[str, object]) -> tuple[Part, Part]:
     value = np.empty((), OBJECT)
     try:
         text = canonical_json(dict(meta))
-        text.encode("utf-8")
         value[()] = parse_json(text)
-    except (JsonError, UnicodeEncodeError) as error:
+    except JsonError as error:
         raise refuse("meta_invalid", f"the meta is no JSON: {error}") from error
     if len(text) > DEFAULT_LIMITS.max_json_chars:
         raise over_limit("max_json_chars", f"a meta of {len(text)} characters")

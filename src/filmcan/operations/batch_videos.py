@@ -342,7 +342,7 @@ class VideoBook:
         self, order: Order, run: Run, how: Literal["done", "earlier"], seconds: float
     ) -> VideoResult:
         return VideoResult(
-            source_name=order.source.name,
+            source_name=order.source_name,
             platform_id=run.platform_id,
             video_id=run.video_id,
             run_id=run.run_id,
@@ -361,7 +361,7 @@ class VideoBook:
         self, order: Order, inputs: VideoInputs | None, error: str, seconds: float = 0.0
     ) -> VideoResult:
         return VideoResult(
-            source_name=order.source.name,
+            source_name=order.source_name,
             platform_id=order.platform_id if inputs is None else inputs.platform_id,
             video_id=order.video_id if inputs is None else inputs.video_id,
             run_id=None,

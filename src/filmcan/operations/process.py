@@ -18,6 +18,7 @@ from filmcan.contract.ids import (
 )
 from filmcan.contract.manifest import RunRecord
 from filmcan.contract.times import format_time
+from filmcan.files import tell_name
 from filmcan.media.document import TextSources
 from filmcan.media.probe import probe_source
 from filmcan.media.text_sources import digest_text_inputs, read_text_sources
@@ -90,6 +91,11 @@ class Order:
     anew: frozenset[str] = frozenset()
     planned: tuple[str, ...] = ()
     sha256: str | None = None
+
+    @property
+    def source_name(self) -> str:
+        """Base name of the source, as text that can be stored."""
+        return tell_name(self.source.name) if isinstance(self.source, Path) else self.source.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +296,7 @@ def _build_job(
         text = read_text_sources(source, order.document, probe.subtitles)
     record = _plan_record(plan, inputs, probe, order)
     for found in carried.values():
-        former = {**found.run.manifest.run.source, "name": order.source.name}
+        former = {**found.run.manifest.run.source, "name": order.source_name}
         former.pop("url", None)
         record = replace(record, source=merge_sources(former, record.source))
     return Job(

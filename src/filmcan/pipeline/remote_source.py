@@ -152,6 +152,10 @@ def _parse_bucket_url(scheme: str, rest: str) -> RemoteSource | RemoteFolder:
         raise _refuse(scheme, "a source's URL names a bucket and a key, and nothing besides")
     if {".", ".."} & set(key.split("/")) or "//" in f"/{key}" or "\0" in key:
         raise _refuse(scheme, "the key is no path: it has an empty part, `.` or `..`")
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        raise _refuse(scheme, "the key is no UTF-8, as keys of buckets are") from None
     place = f"{scheme}://{bucket}"
     if not key or key.endswith("/"):
         return RemoteFolder(place, key)
