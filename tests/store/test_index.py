@@ -25,6 +25,7 @@ from filmcan.store.index.index import StoreIndex, open_index
 from filmcan.store.index.questions import Outcome, Page, Paging, RunFilter
 from filmcan.store.index.rows import build_rows, parse_run
 from filmcan.store.index.tables import STATE
+from filmcan.store.inspect import inspect_store
 from filmcan.store.local import LocalBackend
 from filmcan.store.marks import CHANGES
 from filmcan.store.memory import MemoryBackend
@@ -562,6 +563,24 @@ def test_what_is_no_folder_and_what_vanishes_meanwhile_is_passed_over(
     report = index.sync()
     assert report.runs == len(list_truth(local))
     assert list_answer(index) == list_truth(local)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_names_that_no_database_can_hold_are_passed_over(local: LocalBackend, url: str) -> None:
+    name = os.fsdecode(b"\xff")
+    top = Path(local.url)
+    try:
+        for folder in (top, top / "youtube", top / "youtube/v1", top / TOMBSTONES):
+            (folder / name / name).mkdir(parents=True)
+            (folder / name / MANIFEST_NAME).write_text("{}")
+        (top / TOMBSTONES / f"{name}.txt").write_text("x")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    index = open_index(local, url)
+    assert list_answer(index) == list_truth(local)
+    assert index.rebuild().runs == len(list_truth(local))
+    codes = {item.issue.code for item in inspect_store(local, with_data=False).findings}
+    assert "strange_folder" in codes
 
 
 # --- deletion ----------------------------------------------------------------------------------

@@ -120,7 +120,7 @@ class LocalScanner:
         names = {}
         if self._is_folder(TOMBSTONES):
             for entry in self._scan(TOMBSTONES):
-                if not entry.name.startswith(TEMPORARY_PREFIX):
+                if _is_ours(entry.name):
                     names[entry.name] = self.find_file_stamp(f"{TOMBSTONES}/{entry.name}") or ""
         return Listed(stamp, names)
 
@@ -212,7 +212,12 @@ class ListingScanner:
 
 
 def _is_id(name: str) -> bool:
-    return name != HOUSEKEEPING and not name.startswith(TEMPORARY_PREFIX)
+    return name != HOUSEKEEPING and _is_ours(name)
+
+
+def _is_ours(name: str) -> bool:
+    """Tell whether the store may have given this name: no other is kept, as none names a run."""
+    return name.isascii() and not name.startswith(TEMPORARY_PREFIX)
 
 
 def _build_error(error: OSError, path: str) -> StoreUnavailableError:
