@@ -35,6 +35,13 @@ def test_nothing_steers_the_terminal(capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr().err == f"error: {PLAIN}\n  where: {PLAIN}\n  do:    Look.\n"
 
 
+def test_a_row_is_one_line_for_the_next_command(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table({"a": "left", "b": "right"}, [("x" * 300, "1"), ("y", "22")])
+    _, first, second = capsys.readouterr().out.splitlines()
+    assert first.split() == ["x" * 300, "1"]
+    assert second.split() == ["y", "22"]
+
+
 def test_no_log_line_steers_the_terminal() -> None:
     record = logging.LogRecord("filmcan", logging.INFO, "", 1, "read %s", (HOSTILE,), None)
     assert TextFormatter().format(record).endswith(f"read {PLAIN}")

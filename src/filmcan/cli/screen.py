@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 
-_PIPE_COLUMNS = 120
+_PIPE_COLUMNS = 100_000  # wider than any row
 _STEERING = {
     code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"
 }
@@ -37,7 +37,8 @@ def print_table(columns: dict[str, str], rows: list[tuple[str, ...]], title: str
 
     Args:
         columns: Heading -> `left` or `right`.
-        rows: One text per column; long texts are folded, never cut.
+        rows: One text per column. A terminal folds long texts, never cuts them; elsewhere a row is
+            one line, so that no id is broken for the next command.
         title: A line above it.
     """
     from rich.console import Console
