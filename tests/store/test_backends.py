@@ -31,6 +31,17 @@ class TestLocalBackend(StoreSuite):
     def reopen(self, backend: Backend) -> Backend:
         return LocalBackend(Path(backend.url))
 
+    def test_a_lock_that_cannot_be_taken_is_not_blamed_on_what_it_guards(
+        self, backend: Backend, tmp_path: Path
+    ) -> None:
+        publish(backend, "local/v1/r1/x", b"x")
+        locks = Path(backend.url, "_filmcan", "locks")
+        locks.rename(tmp_path / "moved")
+        locks.symlink_to(tmp_path / "moved")
+        with pytest.raises(InvalidContentError) as refusal, backend.exclusive("local/v1"):
+            pass
+        assert refusal.value.where == "_filmcan/locks"
+
     def test_a_link_in_the_way_is_never_followed(self, backend: Backend, tmp_path: Path) -> None:
         secret = tmp_path / "secret"
         secret.mkdir()

@@ -22,6 +22,7 @@ from filmcan.store.inspect import inspect_store
 from filmcan.store.local import LocalBackend
 from filmcan.store.memory import MemoryBackend
 from filmcan.store.quarantine import copy_to_quarantine, move_to_quarantine
+from filmcan.store.repair import repair_store
 from filmcan.store.run import Run
 from filmcan.store.store import Store
 from filmcan.store.sweep import SweepRules, sweep_store
@@ -183,6 +184,16 @@ def check_complete(run: Run) -> None:
             data = run.backend.read(f"{run.path}/{artifact.path}", limit=1 << 30)
             assert len(data) == artifact.size_bytes
             assert hashlib.sha256(data).hexdigest() == artifact.sha256
+
+
+def test_p11_what_repair_kept_goes_with_a_video_of_any_id(backend: Backend) -> None:
+    write_run(backend, "secret.json")
+    publish(backend, "local/secret.json/notes.json", b"{}")
+    (done,) = repair_store(backend, inspect_store(backend, with_data=False).findings, clock)
+    assert done.is_done
+    delete_video(backend, "local", "secret.json")
+    left = read_all(backend)
+    assert not any("secret" in path or b"secret" in data for path, data in left.items())
 
 
 def test_p11_only_the_named_run_goes(backend: Backend) -> None:

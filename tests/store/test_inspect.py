@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +21,7 @@ from filmcan.errors import (
 from filmcan.npz.reader import open_npz
 from filmcan.npz.source import ByteSource
 from filmcan.store import inspect
-from filmcan.store.base import Backend
+from filmcan.store.base import FORMAT_MARKER, HOUSEKEEPING, Backend
 from filmcan.store.deletion import delete_video
 from filmcan.store.inspect import inspect_store
 from filmcan.store.local import LocalBackend
@@ -30,6 +31,7 @@ from filmcan.store.rebuild import NOTE, build_manifest
 from filmcan.store.repair import Repair, repair_store
 from filmcan.store.store import Store
 from filmcan.store.sweep import SweepRules, sweep_store
+from filmcan.store.tombstones import build_tombstone_path
 from filmcan.store.transaction import RunTransaction
 from filmcan.testing.artifacts import COMPONENT, build_product, build_run_record
 from filmcan.testing.made_stores import (
@@ -264,6 +266,57 @@ def test_p9_an_artifact_with_other_bytes_is_unlisted_and_kept_in_quarantine(
     assert codes(backend, with_data=True) == []
 
 
+@pytest.mark.parametrize("damage", ["sha256", "size_bytes"])
+@pytest.mark.parametrize("kind", ["npz", "npy"])
+def test_p9_where_the_manifest_is_the_damaged_side_it_is_mended(
+    backend: Backend, damage: str, kind: str
+) -> None:
+    writer = RunTransaction.create(backend, build_run_record(), clock, 1)
+    writer.commit(build_product(build_run_record()))
+    manifest = writer.read()
+    (record,) = manifest.components
+    wrong = [
+        replace(item, size_bytes=item.size_bytes + 1)
+        if damage == "size_bytes"
+        else replace(item, sha256=item.sha256[:-1] + ("0" if item.sha256[-1] != "0" else "1"))
+        for item in record.artifacts
+    ]
+    listed = tuple(
+        bad if item.kind == kind else item
+        for item, bad in zip(record.artifacts, wrong, strict=True)
+    )
+    path = f"{writer.run_path}/{MANIFEST_NAME}"
+    torn = manifest.with_component(replace(record, artifacts=listed)).to_bytes()
+    publish(backend, path, torn)
+    assert codes(backend, with_data=True)
+    done, *later = repair(backend, with_data=True)
+    assert done.is_done
+    assert "as its name says" in done.message
+    assert not any(item.is_done for item in later)
+    assert codes(backend, with_data=True) == []
+    (found,) = writer.read().components
+    assert found.status == record.status
+    by_path = operator.attrgetter("path")
+    assert sorted(found.artifacts, key=by_path) == sorted(record.artifacts, key=by_path)
+    assert torn in read_all(backend).values()
+
+
+def test_p9_a_file_whose_name_says_nothing_of_its_bytes_proves_nothing(backend: Backend) -> None:
+    writer = begin_run(backend)
+    place = commit(writer)
+    named = f"{COMPONENT}/embeddings.npz"
+    backend.move(f"{writer.run_path}/{place}", f"{writer.run_path}/{named}")
+    manifest = writer.read()
+    (record,) = manifest.components
+    (artifact,) = record.artifacts
+    wrong = replace(artifact, path=named, size_bytes=artifact.size_bytes + 1)
+    torn = manifest.with_component(replace(record, artifacts=(wrong,)))
+    publish(backend, f"{writer.run_path}/{MANIFEST_NAME}", torn.to_bytes())
+    (done,) = repair(backend)
+    assert done.is_done
+    assert writer.read().components[0].status == "error"
+
+
 def test_a_missing_artifact_is_unlisted(backend: Backend) -> None:
     write_run(backend)
     for name in COMPONENTS:
@@ -479,6 +532,32 @@ def test_c9_sub_artifacts_are_judged_rebuilt_and_quarantined_with_their_npz(
     assert backend.list_folder(f"local/v1/r1/{COMPONENT}").files == {}
 
 
+@pytest.mark.parametrize("step", ["manifest", "artifacts", "all"])
+def test_p11_a_deletion_under_way_is_no_damage(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """The tombstones are read first, and the run is looked at when it is half gone, or gone."""
+    run = write_run(backend)
+    write_run(backend, "v2")
+    kept = {path: data for path, data in read_all(backend).items() if path.startswith(run)}
+    real = inspect.read_facts
+
+    def delete_first(looked: Backend, run_path: str) -> object:
+        if run_path == run:
+            delete_video(backend, "local", "v1")
+            for path, data in kept.items():
+                if step == "manifest" and data and not path.endswith(MANIFEST_NAME):
+                    publish(backend, path, data)
+            if step == "artifacts":
+                publish(backend, f"{run}/left.bin", b"x")
+        return real(looked, run_path)
+
+    monkeypatch.setattr(inspect, "read_facts", delete_first)
+    found = inspect_store(backend, with_data=False)
+    assert [item.issue.level for item in found.findings if item.issue.level == "error"] == []
+    assert found.runs == (1 if step == "all" else 2)
+
+
 def test_p11_fsck_never_brings_back_what_was_deleted(backend: Backend) -> None:
     run = write_run(backend)
     files = {path: data for path, data in read_all(backend).items() if path.startswith("local/")}
@@ -518,6 +597,83 @@ def test_an_artifact_that_goes_while_it_is_judged_is_a_finding(
     assert codes(backend) == ["not_found"]
 
 
+def refuse(*places: str) -> Callable[[Callable[..., object]], Callable[..., object]]:
+    """Return what makes a method of a backend fail at these places, as a bad disk does."""
+
+    def wrap(real: Callable[..., object]) -> Callable[..., object]:
+        def call(self: Backend, path: str, *arguments: object, **options: object) -> object:
+            if path in places:
+                raise StoreUnavailableError("the disk says no", where=path)
+            return real(self, path, *arguments, **options)
+
+        return call
+
+    return wrap
+
+
+class TestUnreadable:
+    """A disk that refuses some of its files is looked at whole; the rest is judged."""
+
+    @pytest.fixture
+    def local(self, tmp_path: Path) -> LocalBackend:
+        backend = LocalBackend(tmp_path / "store")
+        write_run(backend)
+        write_run(backend, "v2")
+        flip(backend, find_artifact(backend, video_id="v2"), 500)
+        return backend
+
+    @pytest.mark.parametrize("method", ["open", "read", "list_folder", "find_versioned"])
+    def test_the_rest_is_judged(
+        self, local: LocalBackend, monkeypatch: pytest.MonkeyPatch, method: str
+    ) -> None:
+        artifact = find_artifact(local)
+        place = {
+            "open": artifact,
+            "read": f"local/v1/r1/{MANIFEST_NAME}",
+            "list_folder": f"local/v1/r1/{COMPONENT}",
+            "find_versioned": build_tombstone_path("local/v1"),
+        }[method]
+        monkeypatch.setattr(LocalBackend, method, refuse(place)(getattr(LocalBackend, method)))
+        found = inspect_store(local, with_data=True)
+        told = {(item.issue.code, item.issue.where) for item in found.findings}
+        damaged = find_artifact(local, video_id="v2")
+        assert told == {("unreadable", place), ("hash_mismatch", damaged)}
+        (done,) = repair_store(local, found.findings, clock)
+        assert (done.is_done, done.where) == (True, damaged)
+
+    def test_an_artifact_that_fails_while_it_is_read_is_unreadable(
+        self, local: LocalBackend, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(_source: object) -> str:
+            raise StoreUnavailableError("cannot read: Input/output error")
+
+        monkeypatch.setattr(inspect, "hash_source", fail)
+        codes = [item.issue.code for item in inspect_store(local, with_data=True).findings]
+        assert codes == ["unreadable"] * 2 * len(COMPONENTS)
+
+    def test_a_repair_that_the_disk_refuses_does_not_end_the_others(
+        self, local: LocalBackend, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for path in ("local/v1/debug.json", "local/v2/debug.json"):
+            publish(local, path, b"{}")
+        found = inspect_store(local, with_data=False).findings
+        monkeypatch.setattr(LocalBackend, "move", refuse("local/v1/debug.json")(LocalBackend.move))
+        repairs = repair_store(local, found, clock)
+        assert [item.is_done for item in repairs] == [False, True]
+        assert "the disk says no" in repairs[0].message
+
+    def test_a_server_that_does_not_answer_ends_the_repair(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        backend = MemoryBackend()
+        write_run(backend)
+        publish(backend, "debug.json", b"{}")
+        found = inspect_store(backend, with_data=False).findings
+        monkeypatch.setattr(MemoryBackend, "move", refuse("debug.json")(MemoryBackend.move))
+        with pytest.raises(StoreUnavailableError):
+            repair_store(backend, found, clock)
+
+
 class TestLinks:
     """A link is never followed, and repair moves the link itself."""
 
@@ -546,6 +702,49 @@ class TestLinks:
         assert codes(local) == []
         assert [path.name for path in outside.iterdir()] == ["file"]
         assert (outside / "file").read_text() == "kept"
+
+    def test_what_took_the_name_of_a_link_meanwhile_stays(
+        self, local: LocalBackend, tmp_path: Path
+    ) -> None:
+        place = Path(local.url, "local", "v2")
+        place.symlink_to(tmp_path / "outside")
+        publish(local, "local/a.json", b"{}")
+        found = inspect_store(local, with_data=False).findings
+        place.unlink()
+        write_run(local, "v2")
+        local.remove("local/a.json")
+        assert [item.is_done for item in repair_store(local, found, clock)] == [False, False]
+        assert [run.video_id for run in Store(local).runs()] == ["v1", "v2"]
+
+    def test_names_that_are_no_utf8_and_names_as_long_as_can_be_are_moved_away(
+        self, local: LocalBackend
+    ) -> None:
+        names = (os.fsdecode(b"\xff\xfe.json"), "\u00e4" * 125 + ".json", "a" * 250 + ".json")
+        try:
+            for name in names:
+                Path(local.url, "local", name).write_text("{}")
+                Path(local.url, "local", "v1", "r1", name).write_text("{}")
+        except OSError:
+            pytest.skip("this file system takes UTF-8 names only")
+        found = inspect_store(local, with_data=False).findings
+        assert [item.issue.code for item in found] == ["forbidden_json"] * 6
+        assert all(item.is_done for item in repair_store(local, found, clock))
+        assert codes(local) == []
+
+    @pytest.mark.parametrize("kind", ["fifo", "link"])
+    def test_housekeeping_that_is_not_what_it_should_be_is_a_finding(
+        self, local: LocalBackend, tmp_path: Path, kind: str
+    ) -> None:
+        root = Path(local.url)
+        if kind == "fifo":
+            (root / FORMAT_MARKER).unlink()
+            os.mkfifo(root / FORMAT_MARKER)
+        else:
+            (root / HOUSEKEEPING).rename(tmp_path / "moved")
+            (root / HOUSEKEEPING).symlink_to(tmp_path / "moved")
+        found = inspect_store(local, with_data=False)
+        assert found.runs == 1
+        assert {item.issue.code for item in found.findings} == {"not_regular"}
 
     @pytest.mark.parametrize("kind", ["link", "folder"])
     def test_a_manifest_that_is_no_file_is_moved_away_and_rebuilt(

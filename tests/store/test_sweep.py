@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Callable
@@ -61,6 +62,13 @@ def set_age(backend: Backend, path: str, age_sec: float) -> None:
         backend._modified[path] = moment
 
 
+def set_run_age(backend: Backend, run_path: str, age_sec: float) -> None:
+    """Make all that a run holds as old as if it had last changed that long ago."""
+    for path in read_all(backend):
+        if path.startswith(f"{run_path}/"):
+            set_age(backend, path, age_sec)
+
+
 def test_p12_a_sound_store_loses_nothing(backend: Backend) -> None:
     write_run(backend)
     commit(begin_run(backend, "v1", "unfinished"))
@@ -79,7 +87,7 @@ def test_p12_garbage_goes_once_it_is_older_than_the_grace(backend: Backend) -> N
         (f"{run}/stray.json", "unlisted"),
         ("local/v1/_tmp_7_cc_x", "temporary"),
         ("_filmcan/_tmp_7_dd_clock", "temporary"),
-        ("local/v1/r2/core_optical_flow/core_optical_flow.0123456789ab.npz", "folder"),
+        ("local/v1/r2/core_optical_flow/left.bin", "folder"),
     ]
     for path, _ in garbage:
         publish(backend, path, b"x")
@@ -202,7 +210,7 @@ def finish_at(backend: Backend, run_id: str, created_at: str, age_sec: float = 1
     transaction = RunTransaction.create(backend, record, clock)
     commit(transaction)
     transaction.finish(source={}, peak_rss_bytes=None)
-    set_age(backend, f"{transaction.run_path}/{MANIFEST_NAME}", age_sec)
+    set_run_age(backend, transaction.run_path, age_sec)
     return transaction.run_path
 
 
@@ -214,7 +222,7 @@ def test_p12_retention_keeps_the_last_finished_runs_of_each_video(backend: Backe
     for number in range(1, 5):
         finish_at(backend, f"r{number}", f"2026-01-0{5 - number}T00:00:00.000Z")
     begun = begin_run(backend, "v1", "r0")
-    set_age(backend, f"{begun.run_path}/{MANIFEST_NAME}", 10 * DAY)
+    set_run_age(backend, begun.run_path, 10 * DAY)
     write_run(backend, "v2")
     removed = sweep(backend, SweepRules(keep_last=2))
     assert removed == [("run", "local/v1/r3"), ("run", "local/v1/r4")]
@@ -228,7 +236,7 @@ def test_p12_retention_by_age_spares_the_latest_finished_run(backend: Backend) -
     finish_at(backend, "latest", "2026-01-02T00:00:00.000Z", 50 * DAY)
     finish_at(backend, "older-but-touched", "2025-01-01T00:00:00.000Z", 2 * DAY)
     abandoned = begin_run(backend, "v1", "abandoned")
-    set_age(backend, f"{abandoned.run_path}/{MANIFEST_NAME}", 31 * DAY)
+    set_run_age(backend, abandoned.run_path, 31 * DAY)
     begin_run(backend, "v1", "being-written")
     removed = sweep(backend, SweepRules(max_age_sec=30 * DAY))
     assert removed == [("run", "local/v1/abandoned"), ("run", "local/v1/old")]
@@ -244,6 +252,66 @@ def test_p12_retention_never_goes_below_the_grace_or_the_latest_run(backend: Bac
     assert sweep(backend, SweepRules(keep_last=1, max_age_sec=0.0)) == []
     assert sweep(backend, SweepRules(keep_last=1, max_age_sec=0.0, grace_sec=0.0)) != []
     assert "r2" in run_ids(backend)
+
+
+@pytest.mark.parametrize("place", ["{run}/just_copied.bin", "_filmcan/quarantine/{run}/e/a.kept"])
+def test_p12_retention_spares_a_run_of_which_anything_is_younger_than_the_grace(
+    backend: Backend, place: str
+) -> None:
+    run = finish_at(backend, "r1", "2026-01-01T00:00:00.000Z")
+    finish_at(backend, "r2", "2026-01-02T00:00:00.000Z")
+    path = place.format(run=run)
+    publish(backend, path, b"x")
+    assert sweep(backend, SweepRules(keep_last=1)) == []
+    set_age(backend, path, 2 * DAY)
+    assert ("run", run) in sweep(backend, SweepRules(keep_last=1))
+    assert not any("r1" in path for path in read_all(backend))
+
+
+def test_p12_artifacts_whose_manifest_was_lost_stop_it(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = finish_at(backend, "r1", "2026-01-01T00:00:00.000Z")
+    publish(backend, "local/v1/stray_tmp", b"x")
+    backend.remove(f"{run}/{MANIFEST_NAME}")
+    before = read_all(backend)
+    for look in ("survey", "lock"):
+        if look == "lock":  # the manifest goes while the sweep is under way
+            monkeypatch.setattr("filmcan.store.sweep._survey", lambda _backend: ["local/v1"])
+        with pytest.raises(InvalidManifestError) as refusal:
+            sweep_store(backend, ALL_OLD, dry_run=False)
+        assert (refusal.value.code, refusal.value.where) == ("lost_manifest", run)
+    assert read_all(backend) == before
+
+
+def test_p12_a_full_disk_keeps_nobody_from_collecting_garbage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = LocalBackend(tmp_path / "store")
+    run = write_run(backend)
+    publish(backend, f"{run}/_tmp_1_2_x", b"x")
+
+    def refuse(*_arguments: object, **_options: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", refuse)
+    assert [kind for kind, _ in sweep(backend)] == ["temporary"]
+
+
+def test_what_would_go_is_told_of_a_store_that_cannot_be_written(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = write_run(backend)
+    publish(backend, f"{run}/_tmp_1_2_x", b"x")
+
+    def refuse(_self: Backend) -> float:
+        raise StoreUnavailableError("Read-only file system")
+
+    monkeypatch.setattr(type(backend), "read_clock", refuse)
+    told = sweep_store(backend, ALL_OLD, dry_run=True).removals
+    assert [item.path for item in told] == [f"{run}/_tmp_1_2_x"]
+    with pytest.raises(StoreUnavailableError):
+        sweep_store(backend, ALL_OLD, dry_run=False)
 
 
 def test_p12_a_run_being_written_is_kept_with_all_it_has(backend: Backend) -> None:

@@ -22,10 +22,10 @@ class StoreCheck:
 
     Attributes:
         report: Every finding as it stood before repairs.
-        runs: Runs looked at.
-        artifacts: Listed artifacts looked at.
-        read_bytes: Bytes rehashed; 0 without data.
-        quarantined: Files that lie in quarantine, before repairs.
+        runs: Runs there are, after repairs.
+        artifacts: Artifacts that are listed, after repairs.
+        read_bytes: Bytes rehashed by the first look; 0 without data.
+        quarantined: Files that lie in quarantine, after repairs.
         repairs: What was done; empty when no repair was asked for.
         remaining: Findings once the repairs were done; the same as `report` without them.
     """
@@ -73,10 +73,10 @@ def check_store(
             after = look()
     return StoreCheck(
         Report(tuple(finding.issue for finding in found.findings)),
-        found.runs,
-        found.artifacts,
+        after.runs,
+        after.artifacts,
         found.read_bytes,
-        found.quarantined,
+        after.quarantined,
         tuple(repairs),
         Report(tuple(finding.issue for finding in after.findings)),
     )

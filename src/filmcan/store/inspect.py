@@ -6,6 +6,7 @@ Changes nothing. `store.repair` acts on what is found here; content against sche
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,13 +16,18 @@ from typing import TYPE_CHECKING, Literal
 from filmcan.contract.ids import find_id_fault
 from filmcan.contract.issues import Issue, Level
 from filmcan.contract.manifest import MANIFEST_NAME, ArtifactFacts, ComponentFacts, ManifestFacts
-from filmcan.errors import InvalidArtifactError, InvalidContentError, NotFoundError
+from filmcan.errors import (
+    InvalidArtifactError,
+    InvalidContentError,
+    NotFoundError,
+    StoreUnavailableError,
+)
 from filmcan.files import TEMPORARY_PREFIX
 from filmcan.npz.npy import NpyReader
 from filmcan.npz.reader import NpzReader
 from filmcan.npz.source import FileSource, bring_near
 from filmcan.npz.verified import hash_source
-from filmcan.store.base import FORMAT_MARKER, FORMAT_TEXT, HOUSEKEEPING
+from filmcan.store.base import FORMAT_MARKER, FORMAT_TEXT, HOUSEKEEPING, Listing
 from filmcan.store.manifests import check_place, read_facts
 from filmcan.store.quarantine import QUARANTINE
 from filmcan.store.side_by_side import read_in_chunks
@@ -160,16 +166,19 @@ def find_disagreements(
 
 
 def _inspect_housekeeping(backend: Backend, inspection: Inspection) -> None:
-    marker = backend.find_versioned(FORMAT_MARKER, limit=4096)
-    if marker is None:
-        message = "the root has no format marker: gc, delete and repair refuse it"
-        inspection.add("error", "no_marker", FORMAT_MARKER, message)
-    elif marker.data != FORMAT_TEXT:
-        inspection.add("error", "unknown_format", FORMAT_MARKER, "another format of store")
+    try:
+        marker = backend.find_versioned(FORMAT_MARKER, limit=4096)
+        if marker is None:
+            message = "the root has no format marker: gc, delete and repair refuse it"
+            inspection.add("error", "no_marker", FORMAT_MARKER, message)
+        elif marker.data != FORMAT_TEXT:
+            inspection.add("error", "unknown_format", FORMAT_MARKER, "another format of store")
+    except InvalidContentError as error:
+        inspection.add("error", error.code, FORMAT_MARKER, error.message)
     pending = [HOUSEKEEPING]
     while pending:
         folder = pending.pop()
-        listing = backend.list_folder(folder)
+        listing = _list_readable(backend, folder, inspection)
         pending += [f"{folder}/{name}" for name in reversed(listing.folders)]
         for name in listing.files:
             if folder.startswith(QUARANTINE):
@@ -183,7 +192,7 @@ def _walk(
     backend: Backend, folder: str, depth: int, inspection: Inspection
 ) -> Iterator[tuple[str, Tombstone]]:
     """Yield every run's folder with the tombstone of its video; judge what lies above runs."""
-    listing = backend.list_folder(folder)
+    listing = _list_readable(backend, folder, inspection) if folder else backend.list_folder("")
     for name in listing.files:
         _judge_loose(inspection, folder, name, tolerated=True)
     _judge_strange(inspection, folder, listing.strange)
@@ -192,7 +201,9 @@ def _walk(
         try:
             tombstone = find_tombstone(backend, folder)
         except InvalidContentError as error:
-            inspection.add("error", error.code, folder, error.message)
+            inspection.add("error", error.code, error.where or folder, error.message)
+        except StoreUnavailableError as error:
+            _report_unreadable(backend, inspection, error.where or folder, error)
         if tombstone.has_pending:
             _report_deletion(inspection, folder)
     for name in listing.folders:
@@ -207,6 +218,26 @@ def _walk(
             yield path, tombstone
         else:
             yield from _walk(backend, path, depth + 1, inspection)
+
+
+def _list_readable(backend: Backend, folder: str, inspection: Inspection) -> Listing:
+    """Return what is in a folder; nothing where it cannot be looked into, which is a finding."""
+    try:
+        return backend.list_folder(folder)
+    except InvalidContentError as error:
+        inspection.add("error", error.code, folder, error.message)
+    except StoreUnavailableError as error:
+        _report_unreadable(backend, inspection, folder, error)
+    return Listing((), {})
+
+
+def _report_unreadable(
+    backend: Backend, inspection: Inspection, where: str, error: StoreUnavailableError
+) -> None:
+    """Report what a disk refuses: it may give all else. A server that refuses ends the look."""
+    if backend.find_local_path(where) is None:
+        raise error
+    inspection.add("error", "unreadable", where, error.message)
 
 
 def _report_deletion(inspection: Inspection, where: str) -> None:
@@ -254,6 +285,7 @@ class _RunInspector:
         self._found = Inspection()
         self._with_data = with_data
         self._sizes: dict[str, int] = {}
+        self._unreadable: list[str] = []
         self.state: object = self._sizes
 
     def inspect(self) -> Inspection:
@@ -266,6 +298,8 @@ class _RunInspector:
             check_place(manifest, path)
         except NotFoundError:
             self._judge_lost()
+        except StoreUnavailableError as error:
+            _report_unreadable(self._backend, self._found, manifest_path, error)
         except InvalidContentError as error:
             remedy: Remedy | None = None if error.code == "place" else "rebuild"
             add("error", error.code, manifest_path, error.message, remedy=remedy)
@@ -287,15 +321,26 @@ class _RunInspector:
         pending = [self._path]
         while pending:
             folder = pending.pop()
-            listing = self._backend.list_folder(folder)
+            before = len(self._found.findings)
+            listing = _list_readable(self._backend, folder, self._found)
+            if len(self._found.findings) > before:
+                self._unreadable.append(folder)
             self._sizes |= {f"{folder}/{name}": size for name, size in listing.files.items()}
             strange += [f"{folder}/{name}" for name in listing.strange]
             pending += [f"{folder}/{name}" for name in reversed(listing.folders)]
         return strange
 
     def _judge_lost(self) -> None:
-        """Judge a folder without a manifest: lost, or deleted, or garbage."""
-        run_id = self._path.rpartition("/")[2]
+        """Judge a folder without a manifest: lost, or deleted, or garbage.
+
+        It may be on its way out just now, so the deletions are read anew.
+        """
+        video, _, run_id = self._path.rpartition("/")
+        if run_id not in self._backend.list_folder(video).folders:
+            self._found.runs -= 1
+            return
+        with contextlib.suppress(InvalidContentError):  # it was reported with its video
+            self._tombstone = find_tombstone(self._backend, video)
         if self._tombstone.list_tokens(run_id):
             message = "left by a deletion, or the manifest was lost after one; gc removes it"
             self._found.add("warning", "manifest_missing", self._path, message)
@@ -323,6 +368,8 @@ class _RunInspector:
         place = f"{self._path}/{artifact.path}"
         self._found.artifacts += 1
         size = self._sizes.get(place)
+        if size is None and any(place.startswith(f"{folder}/") for folder in self._unreadable):
+            return
         if size != artifact.size_bytes:
             self._judge_size(place, component.name, artifact, size)
             return
@@ -333,7 +380,14 @@ class _RunInspector:
         except (NotFoundError, InvalidContentError) as error:  # changed since it was listed
             self._found.add("error", error.code, place, error.message)
             return
-        faults = _find_faults(source, artifact, with_data=self._with_data)
+        except StoreUnavailableError as error:
+            _report_unreadable(self._backend, self._found, place, error)
+            return
+        try:
+            faults = _find_faults(source, artifact, with_data=self._with_data)
+        except StoreUnavailableError as error:
+            _report_unreadable(self._backend, self._found, place, error)
+            return
         if isinstance(faults, dict):
             for message in find_disagreements(faults, manifest, component):
                 self._found.add("error", "manifest_disagrees", place, message)

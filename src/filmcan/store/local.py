@@ -159,24 +159,20 @@ class LocalBackend:
     def exclusive(self, name: str) -> Iterator[None]:
         """Hold a lock that dies with this process; see `Backend.exclusive`."""
         with contextlib.ExitStack() as held:
-            with _Translated(name):
+            with _Translated("/".join(LOCKS)):
                 self._mark()
                 held.enter_context(self._locked(name, kind="exclusive"))
                 held.enter_context(marked(self._root, name))
             yield
 
     def read_clock(self) -> float:
-        """Return the time of a file written just now; see `Backend.read_clock`."""
-        name = build_temporary_name("clock")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        """Return the time of a folder touched just now; see `Backend.read_clock`.
+
+        Nothing is written, so a full disk keeps nobody from collecting garbage.
+        """
         with _Translated(HOUSEKEEPING), self._root.directory((HOUSEKEEPING,)) as directory:
-            descriptor = os.open(name, flags, 0o666, dir_fd=directory)
-            try:
-                os.write(descriptor, b"\n")
-                return os.fstat(descriptor).st_mtime
-            finally:
-                os.close(descriptor)
-                os.unlink(name, dir_fd=directory)
+            os.utime(directory)
+            return os.fstat(directory).st_mtime
 
     def find_local_path(self, path: str) -> str | None:
         """Return the path on disk; see `Backend.find_local_path`."""
@@ -216,7 +212,8 @@ class LocalBackend:
     def _locked(self, path: str, kind: str = "swap") -> Iterator[None]:
         # A fixed number of lock files of each kind: a holder takes one of a kind at a time, and
         # never an exclusive one within a swap, so sharing one is harmless.
-        name = f"{hashlib.sha256(path.encode()).hexdigest()[:2]}.{kind}.lock"
+        digest = hashlib.sha256(path.encode(errors="backslashreplace")).hexdigest()
+        name = f"{digest[:2]}.{kind}.lock"
         with (
             self._root.directory(LOCKS, create=True) as directory,
             locked(Path(name), directory=directory),

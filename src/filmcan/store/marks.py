@@ -43,7 +43,8 @@ Marks = tuple[int, ...]
 
 def find_slot(video_path: str) -> int:
     """Return the slot of `platform_id/video_id`."""
-    return int(hashlib.sha256(video_path.encode()).hexdigest()[:_SLOT_DIGITS], 16)
+    digest = hashlib.sha256(video_path.encode(errors="backslashreplace"))
+    return int(digest.hexdigest()[:_SLOT_DIGITS], 16)
 
 
 def parse_marks(data: bytes | None) -> Marks | None:

@@ -10,6 +10,7 @@ removes entries older than its grace; deleting a video removes its own.
 
 from __future__ import annotations
 
+import os
 import secrets
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ _BESIDE_RUNS = "_video"
 _ELSEWHERE = "_store"
 _VIDEO_SEGMENTS = 2
 _RUN_SEGMENTS = 3
+_NAME_BYTES = 255
+"""What common file systems take."""
 
 
 def build_quarantine_path(place: str) -> str:
@@ -39,8 +42,7 @@ def move_to_quarantine(backend: Backend, path: str, reason: str) -> str:
         NotFoundError: There is nothing any more.
         StoreUnavailableError: The store refused.
     """
-    entry = _open_entry(backend, path, reason)
-    target = f"{entry}/{path.rpartition('/')[2]}{KEPT_SUFFIX}"
+    target = f"{_open_entry(backend, path, reason)}/{_build_name(path)}"
     backend.move(path, target)
     return target
 
@@ -51,16 +53,27 @@ def copy_to_quarantine(backend: Backend, path: str, data: bytes, reason: str) ->
     Raises:
         StoreUnavailableError: The store refused.
     """
-    entry = _open_entry(backend, path, reason)
-    target = f"{entry}/{path.rpartition('/')[2]}{KEPT_SUFFIX}"
+    target = f"{_open_entry(backend, path, reason)}/{_build_name(path)}"
     _write(backend, target, data)
     return target
 
 
 def _open_entry(backend: Backend, path: str, reason: str) -> str:
     entry = f"{build_quarantine_path(_find_place(path))}/{secrets.token_hex(8)}"
-    _write(backend, f"{entry}/{NOTE}", f"was: {path}\nwhy: {reason}\n".encode())
+    _write(
+        backend,
+        f"{entry}/{NOTE}",
+        f"was: {path}\nwhy: {reason}\n".encode(errors="backslashreplace"),
+    )
     return entry
+
+
+def _build_name(path: str) -> str:
+    """Return the name of what lay at a path; a long one is cut, as the note holds it whole."""
+    name = path.rpartition("/")[2]
+    while len(os.fsencode(name)) > _NAME_BYTES - len(KEPT_SUFFIX):
+        name = name[:-1]
+    return f"{name}{KEPT_SUFFIX}"
 
 
 def _find_place(path: str) -> str:
@@ -68,9 +81,10 @@ def _find_place(path: str) -> str:
     segments = path.split("/")
     if len(segments) > _RUN_SEGMENTS:
         return "/".join(segments[:_RUN_SEGMENTS])
-    if len(segments) >= _VIDEO_SEGMENTS and not segments[1].lower().endswith(".json"):
-        return "/".join((*segments[:_VIDEO_SEGMENTS], _BESIDE_RUNS))
-    return _ELSEWHERE
+    is_loose = len(segments) == _VIDEO_SEGMENTS and segments[1].lower().endswith(".json")
+    if len(segments) < _VIDEO_SEGMENTS or is_loose:
+        return _ELSEWHERE
+    return "/".join((*segments[:_VIDEO_SEGMENTS], _BESIDE_RUNS))
 
 
 def _write(backend: Backend, path: str, data: bytes) -> None:

@@ -21,6 +21,7 @@ from filmcan.npz.reader import open_npz
 from filmcan.npz.sub_artifacts import read_references
 from filmcan.npz.validate import validate_source
 from filmcan.npz.verified import hash_source
+from filmcan.store.artifact_files import build_artifact_name
 
 if TYPE_CHECKING:
     from filmcan.contract.manifest import Status
@@ -91,6 +92,27 @@ def build_manifest(backend: Backend, run_path: str, clock: Callable[[], str]) ->
         revision=1,
     )
     return Manifest(run, tuple(_build_record(name, proof) for name, proof in proofs.items()))
+
+
+def prove_listed(
+    backend: Backend, run_path: str, component: ComponentRecord
+) -> tuple[ArtifactRecord, ...] | None:
+    """Return what a manifest has to list for a component whose file is what its own name says.
+
+    The name holds the start of its bytes' digest (C4.5), which a damaged manifest cannot have
+    changed: the file is valid in its place, and the sizes and digests that are listed are wrong.
+    None where that cannot be said.
+
+    Raises:
+        StoreUnavailableError: The store refused.
+    """
+    for artifact in component.artifacts:
+        folder, _, file = artifact.path.rpartition("/")
+        if artifact.kind == "npz" and folder == component.name:
+            proof = _judge(backend, run_path, folder, file)
+            if proof and build_artifact_name(folder, proof.artifacts[0].sha256) == file:
+                return proof.artifacts
+    return None
 
 
 def _build_record(name: str, proof: _Proof) -> ComponentRecord:

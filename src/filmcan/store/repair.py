@@ -19,13 +19,13 @@ from filmcan.contract.manifest import (
     parse_manifest,
 )
 from filmcan.contract.run_rules import has_failed
-from filmcan.errors import InvalidContentError, NotFoundError
+from filmcan.errors import InvalidContentError, NotFoundError, StoreUnavailableError
 from filmcan.npz.source import FileSource
 from filmcan.npz.verified import hash_source
 from filmcan.store.inspect import Finding
 from filmcan.store.manifests import check_place, read_manifest, stamp_manifest
 from filmcan.store.quarantine import copy_to_quarantine, move_to_quarantine
-from filmcan.store.rebuild import build_manifest
+from filmcan.store.rebuild import build_manifest, prove_listed
 from filmcan.store.tombstones import find_tombstone, require_marker
 
 if TYPE_CHECKING:
@@ -78,6 +78,10 @@ def repair_store(
                     is_done, message = _repair(backend, finding, clock)
                 except (InvalidContentError, NotFoundError) as error:
                     is_done, message = False, str(error)
+                except StoreUnavailableError as error:
+                    if backend.find_local_path(where) is None:
+                        raise
+                    is_done, message = False, str(error)  # a disk may take all else
             repairs.append(Repair(where, finding.issue.code, is_done, message))
     return repairs
 
@@ -85,10 +89,19 @@ def repair_store(
 def _repair(backend: Backend, finding: Finding, clock: Callable[[], str]) -> tuple[bool, str]:
     where, reason = finding.issue.where, f"{finding.issue.code}: {finding.issue.message}"
     if finding.remedy == "quarantine":
+        if not _is_still_there(backend, finding):
+            return False, "it is not there any more"
         return True, f"moved to {move_to_quarantine(backend, where, reason)}"
     if finding.remedy == "rebuild":
         return _rebuild(backend, where.removesuffix(f"/{MANIFEST_NAME}"), reason, clock)
     return _unlist(backend, finding, reason, clock)
+
+
+def _is_still_there(backend: Backend, finding: Finding) -> bool:
+    """Tell whether a link or a forbidden JSON is what it was, and nothing good took its name."""
+    folder, _, name = finding.issue.where.rpartition("/")
+    listing = backend.list_folder(folder)
+    return name in (listing.strange if finding.issue.code == "not_regular" else listing.files)
 
 
 def _rebuild(
@@ -120,7 +133,10 @@ def _rebuild(
 def _unlist(
     backend: Backend, finding: Finding, reason: str, clock: Callable[[], str]
 ) -> tuple[bool, str]:
-    """Record a component as failed whose files are provably not those that it committed."""
+    """Record a component as failed whose files are provably not those that it committed.
+
+    Where they provably are, the manifest is the damaged side: it is made to say what they are.
+    """
     where = finding.issue.where
     run_path = "/".join(where.split("/")[:_RUN_SEGMENTS])
     path = f"{run_path}/{MANIFEST_NAME}"
@@ -137,12 +153,19 @@ def _unlist(
     fault = _find_byte_fault(backend, where, listed[0])
     if fault is None:
         return False, "its bytes are those that were committed, so nothing is changed"
+    proved = prove_listed(backend, run_path, component)
+    if proved is not None:
+        changed = replace(component, artifacts=proved)
+    else:
+        error = f"fsck: {listed[0].path}: {fault}; run the component again"
+        changed = replace(component, status="error", empty_reason=None, artifacts=(), error=error)
     kept = copy_to_quarantine(backend, path, found.data, reason)
-    error = f"fsck: {listed[0].path}: {fault}; run the component again"
-    failed = replace(component, status="error", empty_reason=None, artifacts=(), error=error)
-    changed = _with_status(manifest.with_component(failed))
-    stamped = stamp_manifest(changed, clock, revision=manifest.run.revision + 1)
+    stamped = stamp_manifest(
+        _with_status(manifest.with_component(changed)), clock, revision=manifest.run.revision + 1
+    )
     backend.swap(path, stamped.to_bytes(), expected=found.version)
+    if proved is not None:
+        return True, f"{component.name} is listed as it is and as its name says; kept: {kept}"
     moved = [kept]
     for artifact in component.artifacts:
         with contextlib.suppress(NotFoundError):

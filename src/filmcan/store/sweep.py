@@ -8,6 +8,7 @@ at again under the lock that its writers take.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -66,8 +67,9 @@ class Removal:
 
     Attributes:
         kind: `deletion` an interrupted deletion that was finished, `run` retention, `folder` a
-            run's folder without a manifest, `unlisted` a file that no manifest lists,
-            `temporary` left by an interrupted write, `quarantine` an old entry there.
+            run's folder with neither a manifest nor an artifact, `unlisted` a file that no
+            manifest lists, `temporary` left by an interrupted write, `quarantine` an old entry
+            there.
         path: The file or folder below the store's root.
         reason: Why it may go.
         files: How many files it held.
@@ -122,7 +124,7 @@ def sweep_store(
             store refused.
     """
     require_marker(backend)
-    now = backend.read_clock()
+    now = _read_clock(backend, dry_run=dry_run)
     videos = _survey(backend)
     removals: list[Removal] = []
     kept = 0
@@ -138,8 +140,19 @@ def sweep_store(
         kept += sweeper.kept_runs
     if not dry_run:
         settle_tombstones(backend, videos)
-    removals += _sweep_housekeeping(backend, now - rules.grace_sec, dry_run=dry_run)
+    gone = tuple(f"{build_quarantine_path(removal.path)}/" for removal in removals)
+    removals += _sweep_housekeeping(backend, now - rules.grace_sec, gone, dry_run=dry_run)
     return Sweep(tuple(removals), kept)
+
+
+def _read_clock(backend: Backend, *, dry_run: bool) -> float:
+    """Return the store's time; to say what would go, this machine's will do where it has none."""
+    try:
+        return backend.read_clock()
+    except StoreUnavailableError:
+        if not dry_run:
+            raise
+        return time.time()
 
 
 def _survey(backend: Backend) -> list[str]:
@@ -154,10 +167,12 @@ def _survey(backend: Backend) -> list[str]:
         )
     videos = sorted({*_list_videos(backend, ""), *_list_videos(backend, f"{QUARANTINE}/")})
     for video in videos:
-        find_tombstone(backend, video)
+        tombstone = find_tombstone(backend, video)
         for run in backend.list_folder(video).folders:
-            if not find_id_fault("run_id", run):
-                _find_manifest(backend, f"{video}/{run}")
+            if find_id_fault("run_id", run) or _find_manifest(backend, f"{video}/{run}"):
+                continue
+            if not tombstone.list_tokens(run):
+                _refuse_lost(f"{video}/{run}", _read_tree(backend, f"{video}/{run}"))
     return videos
 
 
@@ -187,6 +202,17 @@ def _find_manifest(backend: Backend, run_path: str) -> tuple[Manifest, float] | 
         where=run_path,
         hint="The listing is stale or incomplete; nothing more was removed. Try again later.",
     )
+
+
+def _refuse_lost(run_path: str, tree: _Tree) -> None:
+    """Stop at artifacts without a manifest: it is written before them, so it was lost."""
+    if any(file.endswith(".npz") for file in tree.files):
+        raise InvalidManifestError(
+            "there are artifacts and no manifest, so nothing is known to be garbage",
+            code="lost_manifest",
+            where=run_path,
+            hint="Nothing more was removed. Run `filmcan fsck --repair`, or delete the run.",
+        )
 
 
 def _find_readable(backend: Backend, run_path: str) -> Manifest | None:
@@ -235,7 +261,7 @@ class _VideoSweeper:
         self._settle()
         retired = self._choose_retired(alive)
         for run_id, (manifest, _) in alive.items():
-            if run_id in retired:
+            if run_id in retired and self._is_settled(run_id):
                 self._remove_all("run", run_id, retired[run_id])
             else:
                 self.kept_runs += 1
@@ -254,6 +280,8 @@ class _VideoSweeper:
             return None
         if found is None:
             tree = _read_tree(self._backend, path)
+            if not tombstone.list_tokens(run_id):
+                _refuse_lost(path, tree)
             changed = self._backend.list_folder(self._video).modified.get(run_id, tree.newest)
             if self._now - max(tree.newest, changed) > self._rules.grace_sec:
                 self._remove_all("folder", run_id, "the folder has no manifest")
@@ -291,6 +319,15 @@ class _VideoSweeper:
                 retired[run_id] = f"{keep_last} later finished runs are kept"
         return retired
 
+    def _is_settled(self, run_id: str) -> bool:
+        """Tell whether nothing of a run, also in quarantine, changed within the grace."""
+        newest = max(tree.newest for tree in self._read_trees(f"{self._video}/{run_id}"))
+        return self._now - newest > self._rules.grace_sec
+
+    def _read_trees(self, target: str) -> list[_Tree]:
+        """Return what lies in a video's or a run's folder, and what of it in quarantine."""
+        return [_read_tree(self._backend, at) for at in (target, build_quarantine_path(target))]
+
     def _sweep_run(self, path: str, manifest: Manifest) -> None:
         listed = {
             f"{path}/{artifact.path}"
@@ -317,16 +354,22 @@ class _VideoSweeper:
     def _remove_all(self, kind: RemovalKind, run_id: str | None, reason: str) -> None:
         target = self._video if run_id is None else f"{self._video}/{run_id}"
         if self._dry_run:
-            tree = _read_tree(self._backend, target)
-            files, size = len(tree.files), tree.size_bytes
+            trees = self._read_trees(target)
+            files = sum(len(tree.files) for tree in trees)
+            size = sum(tree.size_bytes for tree in trees)
         else:
             receipt = remove_target(self._backend, self._video, run_id, target)
             files, size = len(receipt.files), receipt.size_bytes
         self.removals.append(Removal(kind, target, reason, files, size))
 
 
-def _sweep_housekeeping(backend: Backend, before: float, *, dry_run: bool) -> list[Removal]:
-    """Remove old temporaries of the store itself, and entries of the quarantine as a whole."""
+def _sweep_housekeeping(
+    backend: Backend, before: float, gone: tuple[str, ...], *, dry_run: bool
+) -> list[Removal]:
+    """Remove old temporaries of the store itself, and entries of the quarantine as a whole.
+
+    What lies below `gone` went, or would go, with its video or run.
+    """
     removals = []
     for path, (size, modified) in _read_tree(backend, HOUSEKEEPING).files.items():
         is_temporary = path.rpartition("/")[2].startswith(TEMPORARY_PREFIX)
@@ -336,6 +379,8 @@ def _sweep_housekeeping(backend: Backend, before: float, *, dry_run: bool) -> li
             if not dry_run:
                 backend.remove(path)
     for entry in _list_entries(backend):
+        if entry.startswith(gone):
+            continue
         tree = _read_tree(backend, entry)
         if tree.newest < before:
             reason = "quarantined longer than the grace"
