@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +18,8 @@ from filmcan.errors import (
     NotFoundError,
     StoreUnavailableError,
 )
-from filmcan.store.base import Backend
+from filmcan.files import Root
+from filmcan.store.base import RESERVE, Backend
 from filmcan.store.deletion import delete_video, survey_target
 from filmcan.store.inspect import inspect_store
 from filmcan.store.local import LocalBackend
@@ -194,6 +197,64 @@ def test_p11_what_repair_kept_goes_with_a_video_of_any_id(backend: Backend) -> N
     delete_video(backend, "local", "secret.json")
     left = read_all(backend)
     assert not any("secret" in path or b"secret" in data for path, data in left.items())
+
+
+def test_p11_a_full_disk_keeps_nobody_from_deleting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Full but for the room that is kept: no tombstone can be written before that is given up."""
+    root = tmp_path / "store"
+    write_run(LocalBackend(root))
+    write_run(LocalBackend(root), "v2")
+    real = Root.replace_file
+
+    def refuse(self: Root, parts: tuple[str, ...], data: bytes) -> None:
+        if (root / RESERVE).exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(self, parts, data)
+
+    monkeypatch.setattr(Root, "replace_file", refuse)
+    delete_video(LocalBackend(root), "local", "v1")
+    assert [run.video_id for run in Store(LocalBackend(root)).runs()] == ["v2"]
+    monkeypatch.undo()
+    write_run(LocalBackend(root), "v3")
+    assert (root / RESERVE).stat().st_size >= 1 << 16
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
+def test_p11_a_deletion_that_cannot_be_written_down_removes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    backend = LocalBackend(tmp_path / "store")
+    write_run(backend)
+    before = read_all(backend)
+
+    def refuse(*_arguments: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(Root, "replace_file", refuse)
+    with pytest.raises(StoreUnavailableError):
+        delete_video(backend, "local", "v1")
+    left = read_all(backend)
+    assert {path for path in before if path not in left} <= {RESERVE}
+    assert (RESERVE in left) == (code == errno.EIO)
+
+
+def test_where_no_room_can_be_kept_a_run_is_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.urandom
+
+    def refuse(size: int) -> bytes:
+        if size >= 1 << 16:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(size)
+
+    monkeypatch.setattr(os, "urandom", refuse)
+    backend = LocalBackend(tmp_path / "store")
+    write_run(backend)
+    assert not (tmp_path / "store" / RESERVE).exists()
+    assert len(Store(backend).runs()) == 1
 
 
 def test_p11_only_the_named_run_goes(backend: Backend) -> None:

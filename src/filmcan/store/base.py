@@ -26,6 +26,8 @@ _NO_NAMES = frozenset({"", ".", ".."})
 
 FORMAT_MARKER = f"{HOUSEKEEPING}/format"
 FORMAT_TEXT = b"filmcan store 1\n"
+RESERVE = f"{HOUSEKEEPING}/reserve"
+"""Room that a local store keeps for deletions: on a full disk it goes first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from filmcan.store.base import (
     FORMAT_MARKER,
     FORMAT_TEXT,
     HOUSEKEEPING,
+    RESERVE,
     Listing,
     StagedFile,
     Versioned,
@@ -36,6 +37,9 @@ from filmcan.store.base import (
     split_path,
 )
 from filmcan.store.marks import LOCKS, marked
+
+_RESERVE_BYTES = 64 << 10
+"""A tombstone, a manifest of middling size, and what the file system needs to name them."""
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _STAYS = frozenset({errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST})
@@ -233,7 +237,24 @@ class LocalBackend:
             self._root.replace_file(split_path(FORMAT_MARKER), FORMAT_TEXT)
         else:
             check_format(found, self.url)
+        with contextlib.suppress(OSError):
+            self._keep_reserve()
         self._is_marked = True
+
+    def _keep_reserve(self) -> None:
+        """Take up the room that a deletion needs on a full disk; bytes that no disk compresses."""
+        name = RESERVE.rpartition("/")[2]
+        with self._root.directory((HOUSEKEEPING,)) as directory:
+            if _exists(name, directory):
+                return
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            descriptor = os.open(name, flags, 0o666, dir_fd=directory)
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(os.urandom(_RESERVE_BYTES))
+            except OSError:
+                os.unlink(name, dir_fd=directory)
+                raise
 
 
 class _LocalStagedFile:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from filmcan.errors import ConflictError, InvalidContentError, StoreUnavailableError
 from filmcan.files import TEMPORARY_PREFIX
-from filmcan.store.base import FORMAT_MARKER, FORMAT_TEXT, HOUSEKEEPING
+from filmcan.store.base import FORMAT_MARKER, FORMAT_TEXT, HOUSEKEEPING, RESERVE
 
 if TYPE_CHECKING:
     from filmcan.contract.manifest import RunFacts, RunRecord
@@ -168,12 +168,21 @@ def find_damaged_tombstone(backend: Backend, video_path: str) -> Tombstone:
 def write_tombstone(backend: Backend, video_path: str, tombstone: Tombstone) -> Tombstone:
     """Write a tombstone over the version it was made from, and return it with its new one.
 
+    On a full disk the room that is kept for this is given up.
+
     Raises:
         ConflictError: Somebody else changed it meanwhile.
         StoreUnavailableError: The store refused.
     """
     path = build_tombstone_path(video_path)
-    version = backend.swap(path, tombstone.to_bytes(), expected=tombstone.version)
+    data = tombstone.to_bytes()
+    try:
+        version = backend.swap(path, data, expected=tombstone.version)
+    except StoreUnavailableError as error:
+        if error.code != "store_full":
+            raise
+        backend.remove(RESERVE)
+        version = backend.swap(path, data, expected=tombstone.version)
     return replace(tombstone, version=version)
 
 
