@@ -57,8 +57,6 @@ def test_import_tells_people_what_came_and_what_did_not(
     assert "core_optical_flow/_render/context.json" in out
     assert "remark: digest_unrecorded: core_object_detections, core_optical_flow:" in out
     assert not (tmp_path / "ours").exists()
-    assert invoke([*arguments, "--platform", "nobody"]) == 0
-    assert "no runs found" in capsys.readouterr().out
 
 
 def test_import_exits_with_4_when_something_was_refused(
@@ -74,3 +72,58 @@ def test_import_of_a_store_into_itself_is_wrong_use(
 ) -> None:
     assert invoke(["import", str(foreign.root), "--store", str(foreign.root)]) == 2
     assert "cannot be imported into itself" in capsys.readouterr().err
+
+
+def test_import_of_runs_that_the_source_does_not_have_is_wrong_use(
+    foreign: ForeignStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ours = tmp_path / "ours"
+    arguments = ["import", str(foreign.root), "--store", str(ours)]
+    assert invoke([*arguments, "--platform", "tbue"]) == 2
+    told = capsys.readouterr().err
+    assert "no run of tbue" in told
+    assert "Is it tube?" in told
+    assert invoke([*arguments, "--platform", "tube", "--video", "v11"]) == 2
+    assert "Is it v1?" in capsys.readouterr().err
+    assert invoke([*arguments, "--video", "nothing"]) == 2
+    assert "Is it" not in capsys.readouterr().err
+    assert invoke([*arguments, "--video", "../x"]) == 2
+    assert "may hold only" in capsys.readouterr().err
+    assert not ours.exists()
+
+
+def test_a_source_without_any_run_is_no_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    assert invoke(["import", str(tmp_path / "empty"), "--store", str(tmp_path / "ours")]) == 0
+    assert "no runs found" in capsys.readouterr().out
+
+
+def test_a_missing_source_and_a_missing_store_have_hints_of_their_own(
+    foreign: ForeignStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nothing = str(tmp_path / "nothing")
+    assert invoke(["import", nothing, "--store", str(tmp_path / "ours")]) == 5
+    told = capsys.readouterr().err
+    assert "there is no store to bring in" in told
+    assert f"where: {nothing}" in told
+    assert "Give the folder of the other system's store" in told
+    assert invoke(["import", "ftp://x", "--store", str(tmp_path / "ours")]) == 5
+    assert "not supported" in capsys.readouterr().err
+    for command in (["fsck", nothing], ["list", nothing], ["show", "a/b/c", "--store", nothing]):
+        assert invoke(command) == 5
+        assert "Give the path of a store, or set FILMCAN_STORE." in capsys.readouterr().err
+
+
+def test_import_brings_back_what_was_deleted_only_when_told_to(
+    foreign: ForeignStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ours = str(tmp_path / "ours")
+    arguments = ["import", str(foreign.root), "--store", ours]
+    assert invoke(arguments) == 0
+    assert invoke(["delete", ours, "--video", "tube/v1", "--yes"]) == 0
+    capsys.readouterr()
+    assert invoke(arguments) == 4
+    assert "give --take-back" in capsys.readouterr().out
+    assert invoke([*arguments, "--take-back"]) == 0

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -868,8 +871,54 @@ def test_p11_an_imported_run_can_be_deleted_and_imported_again(
     delete_video(str(tmp_path / "ours"), "tube/v1")
     with pytest.raises(NotFoundError):
         ours()
-    assert _only(bring()).fate == "imported"
+    refused = _only(bring())
+    assert (refused.fate, _codes(refused, "error")) == ("refused", {"deleted"})
+    assert _only(bring(dry_run=True, take_back=True)).fate == "imported"
+    with pytest.raises(NotFoundError):
+        ours()
+    assert _only(bring(take_back=True)).fate == "imported"
     assert ours().components[OBJECTS].status == "ok"
+    assert _only(bring()).fate == "unchanged"
+
+
+def test_p11_a_run_of_ours_that_was_deleted_does_not_come_from_a_backup(tmp_path: Path) -> None:
+    store, backup, other = tmp_path / "store", tmp_path / "backup", tmp_path / "other"
+    write_run(LocalBackend(store))
+    shutil.copytree(store, backup)
+    delete_video(str(store), "local/v1")
+    shutil.copytree(backup / "local", store / "local", dirs_exist_ok=True)
+    dead = _only(import_store(str(store), str(other)))
+    assert (dead.fate, _codes(dead, "error")) == ("refused", {"deleted"})
+    assert not other.exists()
+    lying = _only(import_store(str(backup), str(store), take_back=True))
+    assert _codes(lying, "error") == {"deleted"}
+    shutil.rmtree(store / "local")
+    refused = _only(import_store(str(backup), str(store)))
+    assert _codes(refused, "error") == {"deleted"}
+    assert not (store / "local").exists()
+
+
+def test_p11_a_run_that_began_after_the_deletion_comes_from_a_store_of_ours(
+    tmp_path: Path,
+) -> None:
+    store, backup = tmp_path / "store", tmp_path / "backup"
+    write_run(LocalBackend(store))
+    delete_video(str(store), "local/v1")
+    write_run(LocalBackend(store))
+    shutil.copytree(store, backup)
+    assert _only(import_store(str(store), str(tmp_path / "other"))).fate == "imported"
+    shutil.rmtree(store / "local")
+    assert _only(import_store(str(backup), str(store))).fate == "imported"
+
+
+def test_p11_what_is_being_deleted_in_our_store_does_not_come(
+    foreign: ForeignStore, bring: Callable[..., StoreImport], tmp_path: Path
+) -> None:
+    foreign.write_artifact(OBJECTS, build_foreign_detections())
+    foreign.write_manifest(build_foreign_row(OBJECTS))
+    tombstone = Tombstone().with_deletion(None, Deletion("0" * 16))
+    write_tombstone(LocalBackend(tmp_path / "ours"), "tube/v1", tombstone)
+    assert _codes(_only(bring(dry_run=True)), "error") == {"being_deleted"}
 
 
 def test_p11_what_is_being_deleted_in_the_source_does_not_come(
@@ -929,6 +978,218 @@ def test_an_artifact_that_cannot_be_written_is_an_error_of_its_run(
     assert [file.fate for file in run.files if file.component] == ["refused"]
     assert ours().components[OBJECTS].status == "error"
     assert run.components[0].form == "recorded"
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_second_import_tells_again_what_was_refused(
+    foreign: ForeignStore,
+    bring: Callable[..., StoreImport],
+    tmp_path: Path,
+    dry_run: bool,
+) -> None:
+    damaged = foreign.write_artifact(FLOW, build_foreign_flow())
+    damaged.write_bytes(damaged.read_bytes()[:-7])
+    foreign.write_artifact(OBJECTS, build_foreign_detections())
+    foreign.write_artifact(CLAP, UNMEASURED)
+    foreign.write_manifest(
+        build_foreign_row(OBJECTS),
+        build_foreign_row(FLOW),
+        build_foreign_row(CLAP, status="error", error="failed there"),
+    )
+    first = _only(bring())
+    before = read_all(LocalBackend(tmp_path / "ours"))
+    again = _only(bring(dry_run=dry_run))
+    assert again.fate == "unchanged"
+    assert _codes(again, "error") == _codes(first, "error") != set()
+    kept = {(item.component, item.fate, item.reason) for item in again.files if item.fate != "read"}
+    told = {(item.component, item.fate, item.reason) for item in first.files if item.fate != "read"}
+    assert kept == {*told - {(OBJECTS, "upgraded", "")}, (OBJECTS, "upgraded", "as before")}
+    assert {fate for _, fate, _ in kept} == {"upgraded", "refused", "left_out"}
+    assert read_all(LocalBackend(tmp_path / "ours")) == before
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_second_import_tells_again_what_could_not_be_written(
+    foreign: ForeignStore, bring: Callable[..., StoreImport], ours: Callable[[], Run], dry_run: bool
+) -> None:
+    long = {"pages": ["x" * 1000] * 4300}
+    foreign.write_artifact(OBJECTS, build_foreign_detections(), **long)
+    foreign.write_manifest(build_foreign_row(OBJECTS))
+    bring()
+    listed = ours().manifest
+    again = _only(bring(dry_run=dry_run))
+    assert (again.fate, _codes(again, "error")) == ("unchanged", {"not_imported"})
+    (file,) = [item for item in again.files if item.component]
+    assert (file.fate, file.reason) == ("refused", listed.components[0].error)
+    assert ours().manifest == listed
+
+
+@pytest.fixture
+def unreadable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
+    """Return a function that lets the disk refuse a place of the source, by the path's tail."""
+
+    def refuse(tail: str) -> None:
+        def wrap(name: str) -> None:
+            real = getattr(LocalBackend, name)
+
+            def call(self: LocalBackend, path: str, *arguments: Any, **options: Any) -> Any:
+                if self.url == str(tmp_path / "theirs") and path.endswith(tail):
+                    raise StoreUnavailableError(
+                        f"the store cannot be used: {os.strerror(errno.EIO)}", where=path
+                    )
+                return real(self, path, *arguments, **options)
+
+            monkeypatch.setattr(LocalBackend, name, call)
+
+        for name in ("open", "read", "list_folder", "find_versioned"):
+            wrap(name)
+
+    return refuse
+
+
+def test_p5_a_file_that_cannot_be_read_is_refused_and_comes_with_a_later_import(
+    foreign: ForeignStore,
+    bring: Callable[..., StoreImport],
+    ours: Callable[[], Run],
+    unreadable: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    foreign.write_artifact(OBJECTS, build_foreign_detections())
+    foreign.write_artifact(FLOW, build_foreign_flow())
+    foreign.write_manifest(build_foreign_row(OBJECTS), build_foreign_row(FLOW))
+    foreign.write_artifact(OBJECTS, build_foreign_detections(), run_path="tube/v2/r1")
+    foreign.write_manifest(build_foreign_row(OBJECTS), run_path="tube/v2/r1")
+    unreadable(f"v1/r1/{FLOW}/out.npz")
+    for fate in ("imported", "unchanged"):
+        first, second = bring().runs
+        assert (first.fate, _codes(first, "error")) == (fate, {"unreadable"})
+        assert second.fate in ("imported", "unchanged")
+        (issue,) = [item for item in first.issues if item.level == "error"]
+        assert issue.where == f"{RUN_PATH}/{FLOW}/out.npz"
+        assert "Input/output error" in issue.message
+        assert ("refused", issue.message) in {(item.fate, item.reason) for item in first.files}
+        assert set(ours().components) == {OBJECTS}
+        assert ours().manifest.run.finished_at is None
+        assert ours().manifest.pending_components == (FLOW,)
+    monkeypatch.undo()
+    assert bring().runs[0].fate == "completed"
+    assert ours().components[FLOW].status == "ok"
+    assert ours().manifest.run.finished_at is not None
+
+
+def test_p5_what_cannot_be_read_later_does_not_unmake_what_came(
+    foreign: ForeignStore,
+    bring: Callable[..., StoreImport],
+    ours: Callable[[], Run],
+    unreadable: Callable[[str], None],
+) -> None:
+    foreign.write_artifact(OBJECTS, build_foreign_detections())
+    foreign.write_artifact(FLOW, build_foreign_flow())
+    foreign.write_manifest(build_foreign_row(OBJECTS), build_foreign_row(FLOW))
+    bring()
+    listed = ours().manifest
+    unreadable(f"{FLOW}/out.npz")
+    run = _only(bring())
+    assert (run.fate, _codes(run, "error")) == ("unchanged", {"unreadable"})
+    assert ours().manifest == listed
+
+
+def test_p5_an_artifact_that_fails_while_its_arrays_are_read_is_refused(
+    foreign: ForeignStore,
+    bring: Callable[..., StoreImport],
+    ours: Callable[[], Run],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    foreign.write_artifact(OBJECTS, build_foreign_detections())
+    foreign.write_artifact(FLOW, build_foreign_flow())
+    foreign.write_manifest(build_foreign_row(OBJECTS), build_foreign_row(FLOW))
+    real, seen = LocalBackend.open, set()
+
+    def open_once(self: LocalBackend, path: str) -> Any:
+        if path.endswith(f"{FLOW}/out.npz") and path in seen:
+            raise StoreUnavailableError("the disk failed", where=path)
+        seen.add(path)
+        return real(self, path)
+
+    monkeypatch.setattr(LocalBackend, "open", open_once)
+    run = _only(bring())
+    assert (run.fate, _codes(run, "error")) == ("imported", {"unreadable"})
+    assert [item.fate for item in run.files if item.component == FLOW] == ["refused"]
+    assert set(ours().components) == {OBJECTS}
+    assert ours().manifest.run.finished_at is None
+
+
+@pytest.mark.parametrize("place", ["manifest.json", RUN_PATH, FLOW])
+def test_p5_a_run_that_cannot_be_read_is_refused_and_never_taken_for_a_damaged_one(
+    foreign: ForeignStore,
+    bring: Callable[..., StoreImport],
+    unreadable: Callable[[str], None],
+    place: str,
+    tmp_path: Path,
+) -> None:
+    foreign.write_artifact(FLOW, build_foreign_flow())
+    foreign.write_manifest(build_foreign_row(FLOW))
+    unreadable(place)
+    run = _only(bring())
+    assert (run.fate, run.manifest) == ("refused", "read")
+    (issue,) = [item for item in run.issues if item.level == "error"]
+    assert issue.code == "unreadable"
+    assert issue.where.endswith(place)
+    assert not (tmp_path / "ours").exists()
+
+
+def test_p5_an_artifact_that_cannot_be_read_is_left_out_of_a_run_that_is_rebuilt(
+    foreign: ForeignStore,
+    bring: Callable[..., StoreImport],
+    ours: Callable[[], Run],
+    unreadable: Callable[[str], None],
+) -> None:
+    foreign.write_artifact(OBJECTS, build_foreign_detections())
+    foreign.write_artifact(FLOW, build_foreign_flow())
+    unreadable(f"{FLOW}/out.npz")
+    run = _only(bring())
+    assert (run.fate, _codes(run, "error")) == ("imported", {"unreadable"})
+    assert [item.fate for item in run.files if item.component == FLOW] == ["refused"]
+    assert set(ours().components) == {OBJECTS}
+
+
+def test_p5_a_folder_above_the_runs_that_cannot_be_read_is_told_and_the_others_come(
+    foreign: ForeignStore, bring: Callable[..., StoreImport], unreadable: Callable[[str], None]
+) -> None:
+    for path in (RUN_PATH, "other/v1/r1"):
+        foreign.write_artifact(OBJECTS, build_foreign_detections(), run_path=path)
+        foreign.write_manifest(build_foreign_row(OBJECTS), run_path=path)
+    unreadable("other")
+    result = bring()
+    assert [(issue.code, issue.where) for issue in result.issues] == [("unreadable", "other")]
+    assert _only(result).fate == "imported"
+    assert [issue.code for issue in bring(platform_id="other").issues] == ["unreadable"]
+
+
+def test_p5_a_source_whose_root_cannot_be_read_and_a_store_that_fails_end_the_import(
+    foreign: ForeignStore,
+    bring: Callable[..., StoreImport],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    foreign.write_artifact(OBJECTS, build_foreign_detections())
+    foreign.write_manifest(build_foreign_row(OBJECTS))
+
+    def fail_for(root: str, name: str) -> None:
+        real = getattr(LocalBackend, name)
+
+        def call(self: LocalBackend, path: str, *arguments: Any, **options: Any) -> Any:
+            if self.url == str(tmp_path / root):
+                raise StoreUnavailableError("the disk failed", where=path)
+            return real(self, path, *arguments, **options)
+
+        monkeypatch.setattr(LocalBackend, name, call)
+
+    for root, name in (("theirs", "list_folder"), ("ours", "find_versioned"), ("ours", "swap")):
+        fail_for(root, name)
+        with pytest.raises(StoreUnavailableError):
+            bring()
+        monkeypatch.undo()
 
 
 def test_fsck_rebuilds_the_manifest_of_an_imported_run(

@@ -25,6 +25,9 @@ def import_command(
     ] = False,
     platform: Annotated[str | None, typer.Option(help="Only runs of this platform.")] = None,
     video: Annotated[str | None, typer.Option(help="Only runs of this video.")] = None,
+    take_back: Annotated[
+        bool, typer.Option("--take-back", help="Also what was deleted from your store.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Import the runs of another system's result store. Exit code 4 when anything was refused."""
@@ -40,6 +43,7 @@ def import_command(
             dry_run=dry_run,
             platform_id=platform,
             video_id=video,
+            take_back=take_back,
             on_progress=progress.on_step,
         )
     if json:

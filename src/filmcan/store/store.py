@@ -161,7 +161,7 @@ def open_store(url: str | Path, *, must_exist: bool = False) -> Store:
             "there is no such store",
             code="no_store",
             where=text,
-            hint="Name it with --store, or in FILMCAN_STORE.",
+            hint="Give the path of a store, or set FILMCAN_STORE.",
         )
     return Store(backend)
 

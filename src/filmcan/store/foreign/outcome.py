@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from filmcan.contract.issues import Issue, Level
+from filmcan.errors import FilmcanError, StoreUnavailableError
 
 FileFate = Literal["upgraded", "carried", "read", "damaged", "refused", "left_out"]
 """`upgraded` and `carried`: in the store now, in that form. `read`, `damaged`: a manifest.
@@ -13,6 +14,9 @@ FileFate = Literal["upgraded", "carried", "read", "damaged", "refused", "left_ou
 
 RunFate = Literal["imported", "completed", "unchanged", "refused"]
 """`completed`: an earlier import had been interrupted."""
+
+UNREADABLE = "unreadable"
+"""Code of what the source did not give, because its disk or network failed: import again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +81,31 @@ class RunOutcome:
         place = f"{self.path}/{where}" if where else self.path
         self.issues.append(Issue(level, code, key, message, place))
 
+    def refuse(self, error: FilmcanError) -> None:
+        """Say that the run does not come, and why."""
+        self.fate = "refused"
+        _, _, below = error.where.partition(f"{self.path}/")
+        if isinstance(error, StoreUnavailableError):
+            self.tell("error", UNREADABLE, "", tell_unreadable(error), below)
+        else:
+            self.tell("error", error.code, "", error.message, below)
+
+    def refuse_file(
+        self, path: str, component: str, size_bytes: int, error: StoreUnavailableError
+    ) -> None:
+        """Say that a file does not come, because it cannot be read now."""
+        message = tell_unreadable(error)
+        self.tell("error", UNREADABLE, component, message, path)
+        self.files.append(FileOutcome(path, "refused", component, size_bytes, reason=message))
+
     def refuse_files(self, component: str, reason: str) -> None:
         """Take back that files of a component were brought in."""
         self.files = [
             replace(item, fate="refused", reason=reason) if item.component == component else item
             for item in self.files
         ]
+
+
+def tell_unreadable(error: StoreUnavailableError) -> str:
+    """Return the reason why something of the source does not come now."""
+    return f"the source did not give it: {error.message}"

@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, cast
 from filmcan.contract.ids import IdKind, find_id_fault
 from filmcan.contract.issues import Level
 from filmcan.contract.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES
-from filmcan.errors import ConflictError, InvalidContentError, InvalidManifestError
+from filmcan.errors import (
+    ConflictError,
+    InvalidContentError,
+    InvalidManifestError,
+    StoreUnavailableError,
+)
 from filmcan.npz.reader import read_meta
 from filmcan.store.foreign.component import find_kind
 from filmcan.store.foreign.manifest import (
@@ -192,6 +197,9 @@ def _rebuild(source: Backend, path: str, content: FolderContent, outcome: RunOut
             outcome.files.append(
                 FileOutcome(found[0], "refused", folder, size, reason=error.message)
             )
+            continue
+        except StoreUnavailableError as error:
+            outcome.refuse_file(found[0], folder, content.files[found[0]], error)
             continue
         rows.append(ForeignRow(folder, files=(ForeignFile(found[0]),)))
     if not rows:

@@ -17,19 +17,28 @@ from filmcan.errors import (
     InvalidArtifactError,
     InvalidContentError,
     NotFoundError,
+    StoreUnavailableError,
 )
 from filmcan.files import TEMPORARY_PREFIX
 from filmcan.store.foreign.component import Built, ComponentReader, build_error
 from filmcan.store.foreign.files import FolderContent, list_content
-from filmcan.store.foreign.outcome import ComponentOutcome, FileFate, FileOutcome, RunOutcome
+from filmcan.store.foreign.former import find_former, refuse_dead
+from filmcan.store.foreign.outcome import (
+    UNREADABLE,
+    ComponentOutcome,
+    FileFate,
+    FileOutcome,
+    RunOutcome,
+    tell_unreadable,
+)
 from filmcan.store.foreign.plan import RunPlan, plan_run
 from filmcan.store.foreign.sources import SourceFile, find_sources
 from filmcan.store.foreign.transaction import ImportTransaction
-from filmcan.store.manifests import read_manifest
 
 if TYPE_CHECKING:
     from filmcan.store.base import Backend
 
+_REFUSALS = (InvalidContentError, NotFoundError, ConflictError)
 _LEFTOVERS = (".tmp", ".part", ".lock")
 
 
@@ -41,6 +50,7 @@ def import_run(
     clock: Callable[[], str],
     importer: str,
     dry_run: bool,
+    take_back: bool = False,
 ) -> RunOutcome:
     """Bring one run in and say what became of it.
 
@@ -51,47 +61,32 @@ def import_run(
         clock: Gives the present time as the contract writes it.
         importer: Name and version of what imports, for the run's record.
         dry_run: Read and judge everything, write nothing.
+        take_back: Also bring in what was deleted from our store.
 
     Raises:
-        StoreUnavailableError: A store refused.
+        StoreUnavailableError: Our store refused. What the source does not give is refused, and
+            the rest comes.
     """
     outcome = RunOutcome(path)
-    content = list_content(source, path)
+    content = FolderContent({}, ())
     try:
+        content = list_content(source, path)
         plan = plan_run(source, path, content, outcome)
-        former = _find_former(target, path, plan)
-        sources = {row.name: find_sources(source, row, content, outcome) for row in plan.rows}
-        writer = _RunWriter(target, plan, former, outcome, clock=clock, importer=importer)
-        reader = ComponentReader(source, plan.facts, outcome)
-        writer.write(reader, sources, dry_run=dry_run)
-    except (InvalidContentError, NotFoundError, ConflictError) as error:
-        outcome.fate = "refused"
-        outcome.tell("error", error.code, "", error.message)
+        run = _build_run(plan, outcome, importer)
+        refuse_dead(source, path, plan, run)
+    except (*_REFUSALS, StoreUnavailableError) as error:
+        outcome.refuse(error)
+    else:
+        try:
+            former = find_former(target, path, plan, run, take_back=take_back)
+            sources = {row.name: find_sources(source, row, content, outcome) for row in plan.rows}
+            reader = ComponentReader(source, plan.facts, outcome)
+            writer = _RunWriter(target, plan, run, former, outcome, clock=clock)
+            writer.write(reader, sources, dry_run=dry_run)
+        except _REFUSALS as error:
+            outcome.refuse(error)
     _tell_rest(content, outcome)
     return outcome
-
-
-def _find_former(target: Backend, path: str, plan: RunPlan) -> Manifest | None:
-    """Return what an earlier import of this run has written, None when there is none.
-
-    Raises:
-        ConflictError: The run there was not imported, or from another manifest.
-        InvalidManifestError: The run there is damaged.
-    """
-    try:
-        former = read_manifest(target, path)
-    except NotFoundError:
-        return None
-    mark = find_mark(former.run.extra)
-    if not mark:
-        message = "the store holds a run of these ids that was not imported"
-        raise ConflictError(message, code="run_exists")
-    if mark.get("manifest_sha256") != plan.sha256:
-        message = (
-            "it was imported before, but its manifest has changed since; delete it there first"
-        )
-        raise ConflictError(message, code="source_changed")
-    return former
 
 
 class _RunWriter:
@@ -101,46 +96,62 @@ class _RunWriter:
         self,
         target: Backend,
         plan: RunPlan,
+        run: RunRecord,
         former: Manifest | None,
         outcome: RunOutcome,
         *,
         clock: Callable[[], str],
-        importer: str,
     ) -> None:
         self._target = target
         self._plan = plan
+        self._run = run
         self._former = former
         self._outcome = outcome
         self._clock = clock
-        self._importer = importer
         self._transaction: ImportTransaction | None = None
 
     def write(
         self,
         reader: ComponentReader,
-        sources: dict[str, tuple[SourceFile, ...]],
+        sources: dict[str, tuple[SourceFile, ...] | None],
         *,
         dry_run: bool,
     ) -> None:
-        """Write what is not there yet, one component after another."""
-        known = {name: self._find_known(name, files) for name, files in sources.items()}
+        """Write what is not there yet, one component after another.
+
+        A component that cannot be read now is left for the next import, and its run unfinished.
+        """
+        found = {name: files for name, files in sources.items() if files is not None}
+        known = {name: self._find_known(name, files) for name, files in found.items()}
         records: list[ComponentRecord] = []
+        unread = {name for name, files in sources.items() if files is None}
         for row in self._plan.rows:
-            record = known[row.name]
-            if record is not None:
-                self._tell_known(sources[row.name], record)
+            if row.name in unread:
+                continue
+            former = known[row.name]
+            if former is not None and find_form(former.extra) != "recorded":
+                self._tell_known(found[row.name], former)
+                record = former
             else:
-                built = reader.build(row, sources[row.name])
+                try:
+                    built = reader.build(row, found[row.name])
+                except StoreUnavailableError as error:
+                    unread.add(row.name)
+                    self._tell_unread(row.name, found[row.name], error)
+                    continue
                 if built is None:
                     continue
-                record = built.record if dry_run else self._commit(built)
+                if former is not None:
+                    self._tell_again(built, former)
+                    record = former
+                else:
+                    record = built.record if dry_run else self._commit(built)
             records.append(record)
             self._tell_component(record)
         if not records:
             raise InvalidContentError("nothing of the run could be imported", code="no_run")
-        self._finish(
-            records, is_new=any(known[item.name] is None for item in records), dry_run=dry_run
-        )
+        is_new = any(known[item.name] is None for item in records)
+        self._finish(records, is_new=is_new, is_whole=not unread, dry_run=dry_run)
 
     def _commit(self, built: Built) -> ComponentRecord:
         """List a component; what cannot be written is listed as an error that says so."""
@@ -155,46 +166,25 @@ class _RunWriter:
             self._outcome.tell("error", error.code, name, error.message)
             return transaction.record_error(build_error(built.record, message))
 
-    def _finish(self, records: list[ComponentRecord], *, is_new: bool, dry_run: bool) -> None:
+    def _finish(
+        self, records: list[ComponentRecord], *, is_new: bool, is_whole: bool, dry_run: bool
+    ) -> None:
         finished_at, former = self._plan.finished_at, self._former
-        if not is_new and former is not None and former.run.finished_at == finished_at:
+        is_as_before = former is not None and former.run.finished_at == finished_at
+        if not is_new and (is_as_before or not is_whole):
             self._outcome.fate = "unchanged"
             return
         self._outcome.fate = "imported" if former is None else "completed"
-        if finished_at is not None and not dry_run:
-            failed = has_failed(Manifest(self._build_run(), tuple(records)))
+        if finished_at is not None and is_whole and not dry_run:
+            failed = has_failed(Manifest(self._run, tuple(records)))
             status: Literal["ok", "error"] = "error" if failed else "ok"
             self._open().close(finished_at, status)
 
     def _open(self) -> ImportTransaction:
         if self._transaction is None:
             begin = ImportTransaction.create if self._former is None else ImportTransaction.join
-            self._transaction = begin(self._target, self._build_run(), self._clock)
+            self._transaction = begin(self._target, self._run, self._clock)
         return self._transaction
-
-    def _build_run(self) -> RunRecord:
-        plan, facts = self._plan, self._plan.facts
-        # A rebuilt run plans what was found; rows of a manifest all end as a record.
-        planned = tuple(row.name for row in plan.rows) if plan.sha256 is not None else ()
-        mark = {
-            "by": self._importer,
-            "manifest": self._outcome.manifest,
-            "manifest_sha256": plan.sha256,
-            "steps": plan.steps,
-            "kept": plan.kept,
-        }
-        return RunRecord(
-            platform_id=facts.platform_id,
-            video_id=facts.video_id,
-            run_id=facts.run_id,
-            config_hash=facts.config_hash,
-            sampling_policy_version=facts.sampling_policy_version,
-            dataprocessor_version=facts.dataprocessor_version,
-            created_at=facts.created_at,
-            updated_at=facts.created_at,
-            planned_components=planned,
-            extra={IMPORTED: mark},
-        )
 
     def _find_known(self, name: str, sources: tuple[SourceFile, ...]) -> ComponentRecord | None:
         record = self._former.find_component(name) if self._former is not None else None
@@ -217,6 +207,26 @@ class _RunWriter:
             for item in sources
         ]
 
+    def _tell_again(self, built: Built, known: ComponentRecord) -> None:
+        """Say that what can be read could not be written when it was imported before.
+
+        All else that keeps a component from coming, the reader has just told again.
+        """
+        if built.product is not None:
+            reason = str(known.error)
+            self._outcome.refuse_files(known.name, reason)
+            self._outcome.tell("error", "not_imported", known.name, reason)
+
+    def _tell_unread(
+        self, name: str, sources: tuple[SourceFile, ...], error: StoreUnavailableError
+    ) -> None:
+        message = tell_unreadable(error)
+        self._outcome.tell("error", UNREADABLE, name, message, sources[0].path)
+        self._outcome.files += [
+            FileOutcome(item.path, "refused", name, item.size_bytes, item.sha256, message)
+            for item in sources
+        ]
+
     def _tell_component(self, record: ComponentRecord) -> None:
         mark = find_mark(record.extra)
         changes = mark.get("changes")
@@ -231,6 +241,32 @@ class _RunWriter:
                 tuple(changes) if isinstance(changes, list) else (),
             )
         )
+
+
+def _build_run(plan: RunPlan, outcome: RunOutcome, importer: str) -> RunRecord:
+    """Return the run's record as it enters our store."""
+    facts = plan.facts
+    # A rebuilt run plans what was found; rows of a manifest all end as a record.
+    planned = tuple(row.name for row in plan.rows) if plan.sha256 is not None else ()
+    mark = {
+        "by": importer,
+        "manifest": outcome.manifest,
+        "manifest_sha256": plan.sha256,
+        "steps": plan.steps,
+        "kept": plan.kept,
+    }
+    return RunRecord(
+        platform_id=facts.platform_id,
+        video_id=facts.video_id,
+        run_id=facts.run_id,
+        config_hash=facts.config_hash,
+        sampling_policy_version=facts.sampling_policy_version,
+        dataprocessor_version=facts.dataprocessor_version,
+        created_at=facts.created_at,
+        updated_at=facts.created_at,
+        planned_components=planned,
+        extra={IMPORTED: mark},
+    )
 
 
 def _tell_rest(content: FolderContent, outcome: RunOutcome) -> None:

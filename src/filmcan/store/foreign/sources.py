@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from filmcan.contract.schema_rules import KEY_NAME
-from filmcan.errors import InvalidContentError
+from filmcan.errors import InvalidContentError, StoreUnavailableError
 from filmcan.npz.artifact import Artifact
 from filmcan.npz.npy import open_npy
 from filmcan.npz.reader import open_npz
@@ -66,19 +66,19 @@ class ForeignArtifact:
 
 def find_sources(
     backend: Backend, row: ForeignRow, content: FolderContent, outcome: RunOutcome
-) -> tuple[SourceFile, ...]:
+) -> tuple[SourceFile, ...] | None:
     """Return the files with arrays that a row lists and that are there.
+
+    None when one of them cannot be read now: then nothing can be said of the component.
 
     Args:
         backend: The source store.
         row: What the manifest says of a component.
         content: What lies in the run's folder.
-        outcome: Is told what is not there, or could not be verified.
-
-    Raises:
-        StoreUnavailableError: The source cannot be read.
+        outcome: Is told what is not there, cannot be read, or could not be verified.
     """
     found = []
+    is_readable = True
     for file in row.files:
         path = find_file(file.path, row.name, content)
         if path is None and file.path.endswith(_SUFFIXES):
@@ -91,6 +91,10 @@ def find_sources(
         except InvalidContentError as error:
             outcome.tell("error", error.code, row.name, error.message, path)
             continue
+        except StoreUnavailableError as error:
+            outcome.refuse_file(path, row.name, content.files[path], error)
+            is_readable = False
+            continue
         if path != file.path:
             message = "its path is that of another place; the file of this run was taken"
             outcome.tell("warning", "path_rebased", row.name, message, path)
@@ -98,7 +102,7 @@ def find_sources(
             message = "its size and sha256 were not both recorded: its bytes are taken as they are"
             outcome.tell("warning", "digest_unrecorded", row.name, message, path)
         found.append(source)
-    return tuple(found)
+    return tuple(found) if is_readable else None
 
 
 def read_artifact(
