@@ -24,7 +24,7 @@ def _run(code: str) -> subprocess.CompletedProcess[str]:
     [
         "import filmcan",
         "import filmcan; dir(filmcan); filmcan.FilmcanError",
-        "import filmcan.cli.main",
+        "import filmcan.cli.app",
         "from filmcan.models.catalog import load_catalog; load_catalog()",
     ],
 )

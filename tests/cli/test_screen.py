@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from filmcan.cli.failures import present_error
 from filmcan.cli.logs import TextFormatter
-from filmcan.cli.screen import print_json, print_table, print_text
+from filmcan.cli.screen import print_json, print_lines, print_table, print_text
 from filmcan.errors import NotFoundError
 from filmcan.store.local import LocalBackend
 from filmcan.testing.made_stores import write_run
@@ -27,12 +27,26 @@ PLAIN = r"a\x1b]0;title\x07\x9b31m\x0db"
 
 
 def test_nothing_steers_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    print_text(f"{HOSTILE}\n\tsecond")
+    print_lines(f"{HOSTILE}\n\tsecond")
     print_table({"name": "left"}, [(HOSTILE,)])
     told = capsys.readouterr().out
     assert told == f"{PLAIN}\n\tsecond\nname{' ' * (len(PLAIN) - 4)}\n{PLAIN}\n"
     present_error(NotFoundError(HOSTILE, where=HOSTILE, hint="Look."), as_json=False)
     assert capsys.readouterr().err == f"error: {PLAIN}\n  where: {PLAIN}\n  do:    Look.\n"
+
+
+def test_no_name_begins_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "a\nerror: forged"
+    print_text(f"where: {name}")
+    print_table({"name": "left"}, [(name,), ([name, "second"],)], title=name)
+    told = capsys.readouterr().out.splitlines()
+    plain = r"a\nerror: forged"
+    expected = [f"where: {plain}", plain, "name", plain, plain, "second"]
+    assert [line.rstrip() for line in told] == expected
+    present_error(NotFoundError(name, where=name, hint=name), as_json=False)
+    assert len(capsys.readouterr().err.splitlines()) == 3
+    record = logging.LogRecord("filmcan", logging.INFO, "", 1, "read %s", (name,), None)
+    assert TextFormatter().format(record).endswith(f"read {plain}")
 
 
 def test_a_row_is_one_line_for_the_next_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -72,8 +73,6 @@ def test_gc_says_what_would_go_and_removes_it_only_without_dry_run(
     stray = "local/v1/r1/core_optical_flow/_tmp_1_2_x"
     backend = LocalBackend(Path(store))
     publish(backend, stray, b"half")
-    import os
-
     os.utime(Path(store) / stray, (1.0, 1.0))
     assert invoke(["gc", store, "--dry-run"]) == 0
     out = capsys.readouterr().out
@@ -111,6 +110,43 @@ def test_gc_with_rules_that_make_no_sense_is_wrong_use(store: str, rule: list[st
     assert invoke(["gc", store, *rule]) == 2
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["gc", "{}", "--keep-last", "x"], ["gc", "{}", "--no-such"], ["delete", "{}"], ["index"]],
+)
+def test_wrong_use_is_one_json_object_when_json_is_asked_for(
+    store: str, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    filled = [item.format(store) for item in arguments]
+    assert invoke([*filled, "--json"]) == 2
+    captured = capsys.readouterr()
+    error = json.loads(captured.out)["error"]
+    assert sorted(error) == ["code", "hint", "message", "where"]
+    assert (error["code"], error["hint"]) == ("usage", "See filmcan --help.")
+    assert captured.err == ""
+    assert invoke(filled) == 2
+    assert "  do:    See filmcan --help.\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["fsck"], ["index", "rebuild"], ["index", "sync"]])
+def test_a_number_of_workers_below_one_is_wrong_use(store: str, command: list[str]) -> None:
+    assert invoke([*command, store, "--workers=-3"]) == 2
+    assert invoke([*command, store, "--workers=0"]) == 2
+    assert invoke([*command, store, "--workers=1"]) == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no name there holds the end of a line")
+def test_no_name_forges_a_line_of_fsck(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    forged = "sound: 9 runs, 9 artifacts, 0 errors, 0 warnings"
+    (Path(store) / "local" / "v1" / f"x\n{forged}\n.json").write_text("{}")
+    assert invoke(["fsck", store]) == 3
+    lines = capsys.readouterr().out.splitlines()
+    assert forged not in lines
+    assert f"  where: local/v1/x\\n{forged}\\n.json" in lines
+    assert invoke(["fsck", store, "--repair"]) == 0
+    assert forged not in capsys.readouterr().out.splitlines()
+
+
 def test_delete_asks_unless_told_yes(
     store: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,9 +161,16 @@ def test_delete_asks_unless_told_yes(
             return self.answer
 
     assert invoke(["delete", store, "--video", "local/v1"]) == 2
-    assert invoke(["delete", store, "--video", "local/v1", "--json"]) == 2
     assert "--yes" in capsys.readouterr().err
+    assert invoke(["delete", store, "--video", "local/v1", "--json"]) == 2
+    assert "--yes" in str(read_json(capsys)["error"])
     monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
+    assert invoke(["delete", store, "--video", "local/v1"]) == 1
+    told = capsys.readouterr().err
+    assert told.endswith("Nothing was removed.\n")
+    assert "Interrupted" not in told
+    assert (Path(store) / "local" / "v1").is_dir()
+    monkeypatch.setattr(sys, "stdin", Terminal(""))  # the end of input: nobody answers
     assert invoke(["delete", store, "--video", "local/v1"]) == 130
     assert (Path(store) / "local" / "v1").is_dir()
     monkeypatch.setattr(sys, "stdin", Terminal("y\n"))

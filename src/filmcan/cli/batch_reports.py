@@ -18,7 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from filmcan.cli.screen import print_table, print_text, show_plainly
+from filmcan.cli.screen import print_table, print_text, show_line
 
 if TYPE_CHECKING:
     from filmcan.operations.batch import BatchReport
@@ -64,7 +64,7 @@ class BatchProgress:
         """Take what came of a video."""
         for line in tell_failures(result):
             self._progress.console.print(
-                show_plainly(line), markup=False, highlight=False, soft_wrap=True
+                show_line(line), markup=False, highlight=False, soft_wrap=True
             )
         elapsed = self._progress.tasks[0].elapsed or 0.0
         rate = f"{done / elapsed * _SECONDS_PER_HOUR:.0f}/h" if elapsed else ""

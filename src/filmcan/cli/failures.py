@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from filmcan.cli.screen import print_json, show_plainly
+from filmcan.cli.screen import print_json, show_line, show_plainly
 from filmcan.errors import (
     BadMediaError,
     FilmcanError,
@@ -15,6 +15,7 @@ from filmcan.errors import (
 )
 
 _USAGE = 2
+_SEE_HELP = "See filmcan --help."
 
 _EXIT_CODES: tuple[tuple[type[FilmcanError], int], ...] = (
     (InvalidIdError, _USAGE),
@@ -33,19 +34,27 @@ def exit_code_for(error: FilmcanError) -> int:
 def present_error(error: FilmcanError, *, as_json: bool) -> None:
     """Print an error: as one JSON object on stdout, or in three lines on stderr."""
     if as_json:
-        shape = {
-            "error": {
-                "code": error.code,
-                "message": error.message,
-                "where": error.where,
-                "hint": error.hint,
-            }
-        }
-        print_json(shape)
+        _print_shape(error.code, error.message, error.where, error.hint)
         return
-    lines = [f"error: {error.message}"]
+    sys.stderr.write(f"error: {show_line(error.message)}\n")
     if error.where:
-        lines.append(f"  where: {error.where}")
+        sys.stderr.write(f"  where: {show_line(error.where)}\n")
     if error.hint:
-        lines.append(f"  do:    {error.hint}")
-    sys.stderr.write(show_plainly("\n".join(lines)) + "\n")
+        sys.stderr.write(f"  do:    {show_line(error.hint)}\n")
+
+
+def present_usage(message: str, *, as_json: bool) -> None:
+    """Print that the command line itself is wrong, as `present_error` does.
+
+    Args:
+        message: What the parser says; all commands with a line each where none was given.
+        as_json: Whether JSON was asked for.
+    """
+    if as_json:
+        _print_shape("usage", message, "", _SEE_HELP)
+    else:
+        sys.stderr.write(f"error: {show_plainly(message)}\n  do:    {_SEE_HELP}\n")
+
+
+def _print_shape(code: str, message: str, where: str, hint: str) -> None:
+    print_json({"error": {"code": code, "message": message, "where": where, "hint": hint}})

@@ -7,7 +7,7 @@ import logging
 import sys
 from datetime import UTC, datetime
 
-from filmcan.cli.screen import show_plainly
+from filmcan.cli.screen import show_line, show_plainly
 
 _TEXT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
@@ -41,6 +41,10 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return one line, and those of a traceback."""
         return show_plainly(super().format(record))
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
+        """Return the line without a traceback."""
+        return show_line(super().formatMessage(record))
 
 
 def configure_logging(*, is_verbose: bool, as_json: bool) -> None:

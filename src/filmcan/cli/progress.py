@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from filmcan.cli.screen import show_plainly
+from filmcan.cli.screen import show_line
 
 if TYPE_CHECKING:
     from filmcan.contract.manifest import ComponentRecord
@@ -48,7 +48,7 @@ class _Bar:
             self._task,
             completed=fraction,
             visible=True,
-            description=show_plainly(f"{self._label} {note}"),
+            description=show_line(f"{self._label} {note}"),
         )
 
 
@@ -83,4 +83,4 @@ class StoreProgress(_Bar):
 def tell(sentence: str) -> None:
     """Say something on stderr when somebody watches."""
     if sys.stderr.isatty():
-        sys.stderr.write(f"{show_plainly(sentence)}\n")
+        sys.stderr.write(f"{show_line(sentence)}\n")

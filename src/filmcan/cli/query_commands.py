@@ -62,7 +62,8 @@ LimitOption = Annotated[
 ]
 OffsetOption = Annotated[int, typer.Option(help="Leave out so many runs before them.")]
 WorkersOption = Annotated[
-    int | None, typer.Option(help="Processes that read manifests. [default: one for each core]")
+    int | None,
+    typer.Option(min=1, help="Processes that read manifests. [default: one for each core]"),
 ]
 
 TABLE_LIMIT = 100

@@ -198,7 +198,7 @@ def print_checks(checks: list[Check]) -> None:
             (
                 check.name,
                 check.status,
-                f"{check.detail}\n-> {check.hint}" if check.hint else check.detail,
+                [check.detail, f"-> {check.hint}"] if check.hint else check.detail,
             )
             for check in checks
         ],

@@ -8,15 +8,22 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 
 _PIPE_COLUMNS = 100_000  # wider than any row
 _STEERING = {
     code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"
 }
+_BREAKING = {**_STEERING, ord("\n"): r"\n"}
 
 
 def print_text(text: str) -> None:
-    """Print a line."""
+    """Print one line, whatever names stand in it."""
+    sys.stdout.write(f"{show_line(text)}\n")
+
+
+def print_lines(text: str) -> None:
+    """Print a text of several lines."""
     sys.stdout.write(f"{show_plainly(text)}\n")
 
 
@@ -32,13 +39,20 @@ def show_plainly(text: str) -> str:
     return text.translate(_STEERING)
 
 
-def print_table(columns: dict[str, str], rows: list[tuple[str, ...]], title: str = "") -> None:
+def show_line(text: str) -> str:
+    """Return text that also stays one line: a file's name may hold the end of one."""
+    return text.translate(_BREAKING)
+
+
+def print_table(
+    columns: dict[str, str], rows: Sequence[tuple[str | list[str], ...]], title: str = ""
+) -> None:
     """Print a table.
 
     Args:
         columns: Heading -> `left` or `right`.
-        rows: One text per column. A terminal folds long texts, never cuts them; elsewhere a row is
-            one line, so that no id is broken for the next command.
+        rows: One text per column, or a list of lines. A terminal folds long texts, never cuts
+            them; elsewhere a text is one line, so that no id is broken for the next command.
         title: A line above it.
     """
     from rich.console import Console
@@ -50,9 +64,10 @@ def print_table(columns: dict[str, str], rows: list[tuple[str, ...]], title: str
         markup=False,
         emoji=False,
     )
-    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    table = Table(title=show_line(title) or None, title_justify="left", box=None, pad_edge=False)
     for heading, side in columns.items():
         table.add_column(heading, justify="right" if side == "right" else "left", overflow="fold")
     for row in rows:
-        table.add_row(*map(show_plainly, row))
+        cells = ([cell] if isinstance(cell, str) else cell for cell in row)
+        table.add_row(*("\n".join(map(show_line, lines)) for lines in cells))
     console.print(table)

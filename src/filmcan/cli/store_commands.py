@@ -10,6 +10,8 @@ import typer
 
 from filmcan.cli.options import DEFAULT_STORE, EXIT_INVALID, JsonOption, StoreArgument
 
+EXIT_DECLINED = 1
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
@@ -26,7 +28,7 @@ def fsck(
         bool, typer.Option("--repair", help="Quarantine or rebuild what can be proved.")
     ] = False,
     workers: Annotated[
-        int | None, typer.Option(help="Processes that look. [default: one for each core]")
+        int | None, typer.Option(min=1, help="Processes that look. [default: one for each core]")
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -104,7 +106,9 @@ def delete(
         if json or not sys.stdin.isatty():
             raise typer.BadParameter("nobody can be asked here: add --yes to delete")
         what = f"{planned.target}: {len(planned.files)} files, {planned.size_bytes} bytes"
-        typer.confirm(f"Delete {what} for good?", abort=True, err=True)
+        if not typer.confirm(f"Delete {what} for good?", err=True):
+            sys.stderr.write("Nothing was removed.\n")
+            raise typer.Exit(EXIT_DECLINED)
     receipt = delete_video(store, video, run)
     if json:
         print_json(build_receipt_json(receipt))

@@ -7,6 +7,7 @@
     meta           a meta -> a meta that keeps C4
     component      a row and its files -> a record and a product
     run            all of it, in the order that keeps the store's promises
+    former         what both stores already say of a run: deleted, imported before, changed
     transaction    a run being written from imported products
 
 The source is only read, through directory handles and the restricted decoders of `npz`.
