@@ -259,6 +259,40 @@ def test_render_gives_features_with_units_and_reasons(
     }
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--view", "series", "--key", "momentary_luf"], "Near it: momentary_lufs"),
+        (["--key", "momentary_luf"], "Near it: momentary_lufs"),
+        (["--view", "series", "--key", "nope"], "Drawn are: "),
+        (["--view", "series", "--key", "times_sec"], "key times_sec is not drawn"),
+        (["--view", "series", "--start-sec", "5", "--end-sec", "1"], "begins at 5 s and ends at 1"),
+        (["--key", "momentary_lufs"], "Ask for --view series"),
+        (["--view", "features", "--start-sec", "1"], "Ask for --view series"),
+    ],
+)
+def test_render_refuses_a_choice_of_which_nothing_comes(
+    options: list[str], told: str, store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for target in ("local/v1/r1", store / "local" / "v1" / "r1" / "loudness_extractor"):
+        code, out, err = call(capsys, "render", target, "--store", store, *options)
+        assert (code, out) == (2, "")
+        assert told in err
+
+
+def test_render_draws_the_keys_and_the_window_that_are_asked_for(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--view", "series", "--key", "momentary_lufs", "--start-sec", "0.5"]
+    code, out, _ = call(capsys, "render", "local/v1/r1", "--store", store, *options)
+    assert code == 0
+    components = json.loads(out)["components"]
+    (drawing,) = components["loudness_extractor"]["series"]
+    assert drawing["key"] == "momentary_lufs"
+    assert drawing["rows"][0] > 0
+    assert all(not item["series"] for name, item in components.items() if "loudness" not in name)
+
+
 def test_c10_rendering_is_deterministic(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = call(capsys, "render", "local/v1/r1", "--store", store)
     assert call(capsys, "render", "local/v1/r1", "--store", store) == first

@@ -7,11 +7,13 @@ something is missing (C10.1).
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from filmcan.contract.imported import find_form
 from filmcan.contract.registry import get_schema
-from filmcan.errors import InvalidSchemaError, NotFoundError
+from filmcan.errors import BadProfileError, InvalidSchemaError, NotFoundError
 from filmcan.operations.targets import locate
 from filmcan.render.features import render_features
 from filmcan.render.full import render_full
@@ -36,6 +38,8 @@ __all__ = [
     "render_target",
 ]
 
+_SHOWN_KEYS = 10
+
 ViewName = Literal["summary", "features", "series", "full"]
 
 
@@ -51,17 +55,24 @@ def render_target(
         window: For `series`, which part and how much of it.
 
     Raises:
-        NotFoundError: Nothing is there.
+        NotFoundError: Nothing is there, or no key of a name that the window gives.
+        BadProfileError: The window ends before it begins, or the view takes none.
         InvalidContentError: What is there is damaged.
         StoreUnavailableError: The store refused.
     """
+    _check_window(window)
     located = locate(target, store)
     if located.artifact is not None:
         with located.artifact as artifact:
+            _check_keys(window, lambda: _list_keys(artifact), target)
+            _check_view(view, window)
             return render_artifact_view(artifact, view, window)
-    if located.run is None:
+    run = located.run
+    if run is None:
         raise NotFoundError("there is no such run or artifact", where=target)
-    return render_run_view(located.run, view, window)
+    _check_keys(window, lambda: _list_run_keys(run), target)
+    _check_view(view, window)
+    return render_run_view(run, view, window)
 
 
 def render_run_view(run: Run, view: ViewName, window: Window = WHOLE) -> dict[str, object]:
@@ -158,6 +169,90 @@ def render_artifact_view(
     if view == "series":
         return {**head, "series": render_series(artifact, schema, window)}
     return {**head, "arrays": render_full(artifact, schema, max_items=max_items)}
+
+
+def _check_window(window: Window) -> None:
+    """Refuse a window that holds no moment, whatever is looked at.
+
+    Raises:
+        BadProfileError: It ends before it begins.
+    """
+    if window.start is not None and window.end is not None and window.start > window.end:
+        raise BadProfileError(
+            f"the window begins at {window.start:g} s and ends at {window.end:g} s",
+            code="window",
+            hint="Give a --start-sec that is not beyond --end-sec.",
+        )
+
+
+def _check_view(view: ViewName, window: Window) -> None:
+    """Refuse a choice that the view would pass over.
+
+    Raises:
+        BadProfileError: Keys or times are given, and the view shows all.
+    """
+    if view != "series" and (window.keys or window.start is not None or window.end is not None):
+        raise BadProfileError(
+            f"the view {view} takes neither keys nor times",
+            code="window",
+            hint="Ask for --view series, or leave them out.",
+        )
+
+
+def _check_keys(window: Window, list_keys: Callable[[], Mapping[str, bool]], target: str) -> None:
+    """Refuse keys of which nothing could be drawn.
+
+    Args:
+        window: Names them, or none.
+        list_keys: Returns every key there is, and whether it is drawn.
+        target: Where they were looked for.
+
+    Raises:
+        NotFoundError: There is no such key, or the schema draws none of that name.
+    """
+    if not window.keys:
+        return
+    known = list_keys()
+    drawn = [name for name, is_drawn in known.items() if is_drawn]
+    for key in window.keys:
+        if key in known and not known[key]:
+            raise NotFoundError(
+                f"the key {key} is not drawn",
+                code="key_not_drawn",
+                where=target,
+                hint=f"--view full has its values. Drawn are: {_tell_names(drawn)}.",
+            )
+        if key not in known:
+            near = difflib.get_close_matches(key, drawn, 3)
+            shown = near or drawn
+            raise NotFoundError(
+                f"there is no key {key!r:.100}",
+                code="key_unknown",
+                where=target,
+                hint=f"{'Near it' if near else 'Drawn are'}: {_tell_names(shown)}.",
+            )
+
+
+def _tell_names(names: list[str]) -> str:
+    more = ", ..." if len(names) > _SHOWN_KEYS else ""
+    return ", ".join(names[:_SHOWN_KEYS]) + more if names else "none"
+
+
+def _list_keys(artifact: Artifact) -> dict[str, bool]:
+    schema = find_schema(artifact)
+    rules = schema.keys if schema is not None else {}
+    return {name: name in rules and rules[name].view != "none" for name in artifact}
+
+
+def _list_run_keys(run: Run) -> dict[str, bool]:
+    """Return the keys of all artifacts of a run; one name counts as drawn where any of them is."""
+    found: dict[str, bool] = {}
+    for name, record in run.components.items():
+        if record.artifacts:
+            with run[name] as artifact:
+                for key, is_drawn in _list_keys(artifact).items():
+                    found[key] = found.get(key, False) or is_drawn
+    return found
 
 
 def find_schema(artifact: Artifact, find_rules: FindSchema = get_schema) -> ArtifactSchema | None:

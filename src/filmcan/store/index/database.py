@@ -37,6 +37,13 @@ _UNAVAILABLE = (
     "permission",
 )
 
+_HINTS = {
+    "damaged": "`filmcan index rebuild` makes it anew; manifests and artifacts are not concerned.",
+    "locked": "Somebody else is writing to it: try again.",
+    "unavailable": "Check that its folder or server can be written to, or name another place with "
+    "--index or FILMCAN_INDEX_URL; manifests and artifacts are not concerned.",
+}
+
 
 class IndexFaultError(StoreUnavailableError):
     """The database cannot be used; no answer depends on it."""
@@ -316,5 +323,5 @@ def _build_fault(error: Exception, place: str) -> IndexFaultError:
         f"the index is {kind}: {text.splitlines()[0][:200] if text else type(cause).__name__}",
         code=f"index_{kind}",
         where=place,
-        hint="`filmcan index rebuild` makes it anew; manifests and artifacts are not concerned.",
+        hint=_HINTS[kind],
     )
