@@ -12,6 +12,7 @@ import pytest
 from filmcan.cli.main import invoke
 from filmcan.store.local import LocalBackend
 from filmcan.testing.made_stores import COMPONENTS, write_run
+from filmcan.testing.read_only_index import refuse_index_writes
 from filmcan.testing.store_suite import publish
 
 
@@ -133,6 +134,17 @@ def test_a_number_of_workers_below_one_is_wrong_use(store: str, command: list[st
     assert invoke([*command, store, "--workers=-3"]) == 2
     assert invoke([*command, store, "--workers=0"]) == 2
     assert invoke([*command, store, "--workers=1"]) == 0
+
+
+def test_an_index_that_cannot_be_written_is_not_advised_to_be_rebuilt(
+    store: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refuse_index_writes(monkeypatch)
+    assert invoke(["index", "rebuild", store]) == 5
+    told = capsys.readouterr().err
+    assert "the index is unavailable" in told
+    assert "--index or FILMCAN_INDEX_URL" in told
+    assert "index rebuild" not in told
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no name there holds the end of a line")
