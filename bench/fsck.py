@@ -23,7 +23,8 @@ from filmcan.contract.ids import parse_id
 from filmcan.contract.manifest import MANIFEST_NAME, ArtifactRecord, Manifest
 from filmcan.npz.writer import write_npz
 from filmcan.store.artifact_files import build_artifact_name
-from filmcan.store.inspect import Inspection, inspect_store
+from filmcan.store.findings import Inspection
+from filmcan.store.inspect import inspect_store
 from filmcan.store.local import LocalBackend
 from filmcan.store.transaction import Product, RunTransaction
 from filmcan.testing.artifacts import NOW, build_product, build_run_record

@@ -20,7 +20,7 @@ from filmcan.errors import (
 )
 from filmcan.npz.reader import open_npz
 from filmcan.npz.source import ByteSource
-from filmcan.store import inspect
+from filmcan.store import inspect, inspect_run
 from filmcan.store.base import FORMAT_MARKER, HOUSEKEEPING, Backend
 from filmcan.store.deletion import delete_video
 from filmcan.store.inspect import inspect_store
@@ -540,7 +540,7 @@ def test_p11_a_deletion_under_way_is_no_damage(
     run = write_run(backend)
     write_run(backend, "v2")
     kept = {path: data for path, data in read_all(backend).items() if path.startswith(run)}
-    real = inspect.read_facts
+    real = inspect_run.read_facts
 
     def delete_first(looked: Backend, run_path: str) -> object:
         if run_path == run:
@@ -552,7 +552,7 @@ def test_p11_a_deletion_under_way_is_no_damage(
                 publish(backend, f"{run}/left.bin", b"x")
         return real(looked, run_path)
 
-    monkeypatch.setattr(inspect, "read_facts", delete_first)
+    monkeypatch.setattr(inspect_run, "read_facts", delete_first)
     found = inspect_store(backend, with_data=False)
     assert [item.issue.level for item in found.findings if item.issue.level == "error"] == []
     assert found.runs == (1 if step == "all" else 2)
@@ -647,7 +647,7 @@ class TestUnreadable:
         def fail(_source: object) -> str:
             raise StoreUnavailableError("cannot read: Input/output error")
 
-        monkeypatch.setattr(inspect, "hash_source", fail)
+        monkeypatch.setattr(inspect_run, "hash_source", fail)
         codes = [item.issue.code for item in inspect_store(local, with_data=True).findings]
         assert codes == ["unreadable"] * 2 * len(COMPONENTS)
 

@@ -277,7 +277,7 @@ def test_p12_artifacts_whose_manifest_was_lost_stop_it(
     before = read_all(backend)
     for look in ("survey", "lock"):
         if look == "lock":  # the manifest goes while the sweep is under way
-            monkeypatch.setattr("filmcan.store.sweep._survey", lambda _backend: ["local/v1"])
+            monkeypatch.setattr("filmcan.store.sweep.survey_store", lambda *_: ["local/v1"])
         with pytest.raises(InvalidManifestError) as refusal:
             sweep_store(backend, ALL_OLD, dry_run=False)
         assert (refusal.value.code, refusal.value.where) == ("lost_manifest", run)
@@ -444,4 +444,5 @@ def test_progress_names_each_video(backend: Backend) -> None:
     sweep_store(
         backend, rules, dry_run=True, on_progress=lambda share, place: told.append((share, place))
     )
-    assert told == [(0.0, "local/v1"), (0.5, "local/v2")]
+    places = ("local/v1", "local/v2") * 2
+    assert told == list(zip((0.0, 0.25, 0.5, 0.75), places, strict=True))

@@ -22,7 +22,7 @@ from filmcan.contract.run_rules import has_failed
 from filmcan.errors import InvalidContentError, NotFoundError, StoreUnavailableError
 from filmcan.npz.source import FileSource
 from filmcan.npz.verified import hash_source
-from filmcan.store.inspect import Finding
+from filmcan.store.findings import Finding
 from filmcan.store.manifests import check_place, read_manifest, stamp_manifest
 from filmcan.store.quarantine import copy_to_quarantine, move_to_quarantine
 from filmcan.store.rebuild import build_manifest, prove_listed

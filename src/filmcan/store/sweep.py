@@ -10,22 +10,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from filmcan.contract.ids import find_id_fault
 from filmcan.contract.manifest import MANIFEST_NAME, Manifest
 from filmcan.errors import (
-    InvalidContentError,
-    InvalidManifestError,
-    NotFoundError,
     StoreUnavailableError,
 )
 from filmcan.files import TEMPORARY_PREFIX
 from filmcan.store.base import HOUSEKEEPING
 from filmcan.store.deletion import Remover, remove_target
-from filmcan.store.manifests import check_place, read_manifest
 from filmcan.store.quarantine import QUARANTINE, build_quarantine_path
+from filmcan.store.survey import Tree, find_manifest, read_tree, refuse_lost, survey_store
 from filmcan.store.tombstones import (
     Tombstone,
     find_tombstone,
@@ -39,9 +36,6 @@ if TYPE_CHECKING:
 
 DEFAULT_GRACE_SEC = 24 * 3600.0
 _SEGMENTS_BELOW_PLATFORM = 2
-_LOOKS = 3
-"""A run that is created or deleted just now is looked at again."""
-
 RemovalKind = Literal["deletion", "run", "folder", "unlisted", "temporary", "quarantine"]
 
 
@@ -91,18 +85,6 @@ class Sweep:
     kept_runs: int
 
 
-@dataclass(slots=True)
-class _Tree:
-    """The regular files below a folder: path -> size and time; links are not followed."""
-
-    files: dict[str, tuple[int, float]] = field(default_factory=dict)
-    newest: float = float("-inf")
-
-    @property
-    def size_bytes(self) -> int:
-        return sum(size for size, _ in self.files.values())
-
-
 def sweep_store(
     backend: Backend,
     rules: SweepRules,
@@ -116,7 +98,8 @@ def sweep_store(
         backend: The store.
         rules: What may go.
         dry_run: Remove nothing.
-        on_progress: Told the share of videos done and the present one.
+        on_progress: Told the share of work done, of which the survey is one half, and the present
+            video.
 
     Raises:
         InvalidContentError: A manifest or tombstone cannot be read; nothing was removed.
@@ -125,11 +108,11 @@ def sweep_store(
     """
     require_marker(backend)
     now = _read_clock(backend, dry_run=dry_run)
-    videos = _survey(backend)
+    videos = survey_store(backend, lambda share, video: on_progress(share / 2, video))
     removals: list[Removal] = []
     kept = 0
     for number, video in enumerate(videos):
-        on_progress(number / len(videos), video)
+        on_progress((1 + number / len(videos)) / 2, video)
         sweeper = _VideoSweeper(backend, video, rules, now, dry_run=dry_run)
         if dry_run:
             sweeper.sweep()
@@ -153,82 +136,6 @@ def _read_clock(backend: Backend, *, dry_run: bool) -> float:
         if not dry_run:
             raise
         return time.time()
-
-
-def _survey(backend: Backend) -> list[str]:
-    """Return every video; read every manifest and tombstone first, and stop at a bad one."""
-    root = backend.list_folder("")
-    if HOUSEKEEPING not in root.folders:
-        raise StoreUnavailableError(
-            f"the root's listing does not show {HOUSEKEEPING}, which is there",
-            code="bad_listing",
-            where=backend.url,
-            hint="The listing is empty or incomplete; nothing was removed. Try again later.",
-        )
-    videos = sorted({*_list_videos(backend, ""), *_list_videos(backend, f"{QUARANTINE}/")})
-    for video in videos:
-        tombstone = find_tombstone(backend, video)
-        for run in backend.list_folder(video).folders:
-            if find_id_fault("run_id", run) or _find_manifest(backend, f"{video}/{run}"):
-                continue
-            if not tombstone.list_tokens(run):
-                _refuse_lost(f"{video}/{run}", _read_tree(backend, f"{video}/{run}"))
-    return videos
-
-
-def _list_videos(backend: Backend, prefix: str) -> list[str]:
-    """Return `platform_id/video_id` of every video folder below the root, or the quarantine."""
-    return [
-        f"{platform}/{video}"
-        for platform in backend.list_folder(prefix.rstrip("/")).folders
-        if not find_id_fault("platform_id", platform)
-        for video in backend.list_folder(f"{prefix}{platform}").folders
-        if not find_id_fault("video_id", video)
-    ]
-
-
-def _find_manifest(backend: Backend, run_path: str) -> tuple[Manifest, float] | None:
-    """Return a run's manifest and when it changed; None only when there certainly is none."""
-    for _ in range(_LOOKS):
-        manifest = _find_readable(backend, run_path)
-        changed = backend.list_folder(run_path).modified.get(MANIFEST_NAME)
-        if manifest is not None and changed is not None:
-            return manifest, changed
-        if manifest is None and changed is None:
-            return None
-    raise StoreUnavailableError(
-        "the listing and the manifest do not agree",
-        code="bad_listing",
-        where=run_path,
-        hint="The listing is stale or incomplete; nothing more was removed. Try again later.",
-    )
-
-
-def _refuse_lost(run_path: str, tree: _Tree) -> None:
-    """Stop at artifacts without a manifest: it is written before them, so it was lost."""
-    if any(file.endswith(".npz") for file in tree.files):
-        raise InvalidManifestError(
-            "there are artifacts and no manifest, so nothing is known to be garbage",
-            code="lost_manifest",
-            where=run_path,
-            hint="Nothing more was removed. Run `filmcan fsck --repair`, or delete the run.",
-        )
-
-
-def _find_readable(backend: Backend, run_path: str) -> Manifest | None:
-    try:
-        manifest = read_manifest(backend, run_path)
-        check_place(manifest, run_path)
-    except NotFoundError:
-        return None
-    except InvalidContentError as error:
-        raise InvalidManifestError(
-            f"a manifest cannot be read, so nothing is known to be garbage: {error.message}",
-            code="unreadable_manifest",
-            where=f"{run_path}/{MANIFEST_NAME}",
-            hint="Nothing more was removed. See `filmcan fsck`, which can rebuild it.",
-        ) from error
-    return manifest
 
 
 class _VideoSweeper:
@@ -274,14 +181,14 @@ class _VideoSweeper:
     def _judge_folder(self, run_id: str, tombstone: Tombstone) -> tuple[Manifest, float] | None:
         """Return the manifest of a living run; remove what is left of another one."""
         path = f"{self._video}/{run_id}"
-        found = _find_manifest(self._backend, path)
+        found = find_manifest(self._backend, path)
         if tombstone.is_pending(run_id):
             self._remove_all("deletion", run_id, "a deletion was interrupted")
             return None
         if found is None:
-            tree = _read_tree(self._backend, path)
+            tree = read_tree(self._backend, path)
             if not tombstone.list_tokens(run_id):
-                _refuse_lost(path, tree)
+                refuse_lost(path, tree)
             changed = self._backend.list_folder(self._video).modified.get(run_id, tree.newest)
             if self._now - max(tree.newest, changed) > self._rules.grace_sec:
                 self._remove_all("folder", run_id, "the folder has no manifest")
@@ -324,9 +231,9 @@ class _VideoSweeper:
         newest = max(tree.newest for tree in self._read_trees(f"{self._video}/{run_id}"))
         return self._now - newest > self._rules.grace_sec
 
-    def _read_trees(self, target: str) -> list[_Tree]:
+    def _read_trees(self, target: str) -> list[Tree]:
         """Return what lies in a video's or a run's folder, and what of it in quarantine."""
-        return [_read_tree(self._backend, at) for at in (target, build_quarantine_path(target))]
+        return [read_tree(self._backend, at) for at in (target, build_quarantine_path(target))]
 
     def _sweep_run(self, path: str, manifest: Manifest) -> None:
         listed = {
@@ -334,7 +241,7 @@ class _VideoSweeper:
             for component in manifest.components
             for artifact in component.artifacts
         }
-        for file, (size, modified) in _read_tree(self._backend, path).files.items():
+        for file, (size, modified) in read_tree(self._backend, path).files.items():
             folder, _, name = file.rpartition("/")
             is_known = file in listed or file == f"{path}/{MANIFEST_NAME}"
             self._sweep_file(folder, name, size, modified, listed=is_known)
@@ -371,7 +278,7 @@ def _sweep_housekeeping(
     What lies below `gone` went, or would go, with its video or run.
     """
     removals = []
-    for path, (size, modified) in _read_tree(backend, HOUSEKEEPING).files.items():
+    for path, (size, modified) in read_tree(backend, HOUSEKEEPING).files.items():
         is_temporary = path.rpartition("/")[2].startswith(TEMPORARY_PREFIX)
         if is_temporary and not path.startswith(f"{QUARANTINE}/") and modified < before:
             reason = "left by an interrupted write"
@@ -381,7 +288,7 @@ def _sweep_housekeeping(
     for entry in _list_entries(backend):
         if entry.startswith(gone):
             continue
-        tree = _read_tree(backend, entry)
+        tree = read_tree(backend, entry)
         if tree.newest < before:
             reason = "quarantined longer than the grace"
             removals.append(Removal("quarantine", entry, reason, len(tree.files), tree.size_bytes))
@@ -403,17 +310,3 @@ def _list_entries(backend: Backend) -> list[str]:
             f"{place}/{name}" for place in places for name in backend.list_folder(place).folders
         ]
     return found
-
-
-def _read_tree(backend: Backend, folder: str) -> _Tree:
-    """Return all files below a folder; an absent one has none."""
-    tree = _Tree()
-    pending = [folder]
-    while pending:
-        place = pending.pop()
-        listing = backend.list_folder(place)
-        for name, size in listing.files.items():
-            tree.files[f"{place}/{name}"] = (size, listing.modified[name])
-            tree.newest = max(tree.newest, listing.modified[name])
-        pending += [f"{place}/{name}" for name in reversed(listing.folders)]
-    return tree
