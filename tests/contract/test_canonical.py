@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -43,6 +44,35 @@ def test_the_order_of_keys_does_not_matter() -> None:
 def test_what_json_cannot_say_is_refused(value: object) -> None:
     with pytest.raises(JsonError):
         canonical_json(value)
+
+
+def _build_cycles() -> list[object]:
+    inside: list[object] = []
+    inside.append(inside)
+    around: dict[str, object] = {}
+    around["a"] = ({"b": around},)
+    doubled: object = []
+    for _ in range(60):
+        doubled = [doubled, {"a": doubled}]
+    wide: list[object] = [0] * 1000
+    wide[:] = [wide] * 1000
+    return [inside, around, doubled, wide]
+
+
+@pytest.mark.parametrize("value", _build_cycles(), ids=["inside", "around", "doubled", "wide"])
+def test_a_value_that_holds_itself_or_grows_when_written_is_refused_at_once(value: object) -> None:
+    started = time.monotonic()
+    with pytest.raises(JsonError, match="more than 500000 values"):
+        canonical_json(value)
+    assert time.monotonic() - started < 2
+
+
+def test_as_many_values_are_written_as_are_read() -> None:
+    assert parse_json(canonical_json([0] * (MAX_VALUES - 1))) == [0] * (MAX_VALUES - 1)
+    with pytest.raises(JsonError):
+        canonical_json([0] * (MAX_VALUES + 1))
+    with pytest.raises(JsonError):
+        canonical_json({str(number): 0 for number in range(MAX_VALUES // 2 + 1)})
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections import Counter
+from collections.abc import Iterable
 from typing import NoReturn
 
 import msgspec
@@ -40,7 +41,7 @@ def canonical_json(value: object) -> str:
         JsonError: The value holds NaN, an infinity, a lone surrogate, a key that is no string,
             or another type, or more, or more deeply, than `parse_json` takes.
     """
-    _check_keys(value)
+    _check_parts(value)
     try:
         text = json.dumps(
             value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
@@ -95,17 +96,29 @@ def _parse_slowly(text: str) -> object:
     return value
 
 
-def _check_keys(value: object) -> None:
+def _check_parts(value: object) -> None:
+    """Refuse keys that are no strings, and more values than a text may hold.
+
+    Each is counted as often as it would be written, before it is looked at: a list may hold itself.
+    """
     pending = [value]
+    room = MAX_VALUES
     while pending:
         item = pending.pop()
         if isinstance(item, dict):
             for key in item:
                 if not isinstance(key, str):
                     raise JsonError(f"key {key!r} is no string")
-            pending.extend(item.values())
+            room -= 2 * len(item)
+            parts: Iterable[object] = item.values()
         elif isinstance(item, list | tuple):
-            pending.extend(item)
+            room -= len(item)
+            parts = item
+        else:
+            continue
+        if room < 0:
+            raise JsonError(f"more than {MAX_VALUES} values")
+        pending.extend(parts)
 
 
 def _check_bounds(text: str) -> None:
