@@ -174,13 +174,26 @@ def test_depth_and_number_of_values_are_bounded_as_in_any_json() -> None:
         return _write({**WHOLE, "run": {**WHOLE["run"], "profile": {"x": value}}})
 
     nested: object = 0
-    for _ in range(MAX_DEPTH - 3):
+    for _ in range(MAX_DEPTH - 4):
         nested = [nested]
     assert read_written_form(build(nested)) is not None
-    assert read_written_form(build([nested])) is None
-    assert isinstance(_read(build(nested)), manifest.Manifest)
-    assert "deeper" in str(_read(build([nested])))
+    assert isinstance(_read(build([nested])), manifest.Manifest)
+    assert read_written_form(build([[nested]])) is None
+    assert "deeper" in str(_read(build([[nested]])))
     assert read_written_form(build([0] * MAX_VALUES)) is None
+
+
+@pytest.mark.parametrize("innermost", [{}, [], 0, [0]])
+@pytest.mark.parametrize("depth", range(MAX_DEPTH - 3, MAX_DEPTH + 2))
+@pytest.mark.parametrize("place", ["profile", "source"])
+def test_b4_an_empty_container_counts_as_one_level_too(
+    place: str, depth: int, innermost: object
+) -> None:
+    nested = innermost
+    for _ in range(depth - 3):
+        nested = {"a": nested}
+    data = _write({**WHOLE, "run": {**WHOLE["run"], place: {"a": nested}}})
+    assert _read(data) == _read_slowly(data)
 
 
 @pytest.mark.parametrize("number", ["9" * 4300, "9" * 4301, "-" + "9" * 4299, "-" + "9" * 4300])

@@ -117,6 +117,17 @@ def test_p7_a_damaged_manifest_is_an_error_never_an_absent_run(run_folder: Path)
         assert found(target) == [("error", "invalid_manifest")]
 
 
+def test_b4_a_manifest_that_is_nested_too_deeply_is_reported(run_folder: Path) -> None:
+    nested: object = {}
+    for _ in range(62):
+        nested = {"a": nested}
+    path = run_folder / "manifest.json"
+    document = json.loads(path.read_text())
+    document["run"]["source"] = nested
+    path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    assert found(run_folder) == [("error", "invalid_manifest")]
+
+
 def test_b4_a_run_that_was_renamed_is_found(run_folder: Path) -> None:
     moved = run_folder.rename(run_folder.with_name("r2"))
     assert found(moved) == [("error", "place")]

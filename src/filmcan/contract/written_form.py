@@ -34,7 +34,9 @@ from filmcan.contract.schema import Kind
 from filmcan.contract.times import find_time_fault
 
 _INDENT = 2
-_TOO_DEEP = b"\n" + b" " * (_INDENT * (MAX_DEPTH + 1))
+_TOO_DEEP = b"\n" + b" " * (_INDENT * MAX_DEPTH)
+"""Begins a line inside the last level: a container there is one too many, an empty one as well."""
+
 _PARTS_PER_LINE = 3
 """A key, its value, and one for a bracket: `canonical.parse_json` counts no more of a line."""
 

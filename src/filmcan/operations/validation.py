@@ -195,6 +195,7 @@ class _Run:
             data = self._backend.read(place, limit=MAX_MANIFEST_BYTES)
             manifest = parse_manifest(data, where=place)
             check_place(manifest, path)
+            absent = find_absent_fields(parse_json(data)) if scope.is_whole else []
         except NotFoundError:
             return _judge_lost(self._backend, path), 0
         except InvalidContentError as error:
@@ -203,7 +204,7 @@ class _Run:
             return [issue, *_find_json(files)], 0
         issues: list[Issue] = []
         if scope.is_whole:
-            found = [*validate_manifest(manifest), *find_absent_fields(parse_json(data))]
+            found = [*validate_manifest(manifest), *absent]
             issues += [replace(issue, where=place) for issue in found]
         judged = 0
         for component in manifest.components:
