@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from filmcan.contract.imported import find_form, find_imported_kind, find_mark
 
 
@@ -16,3 +18,10 @@ def test_a_mark_that_says_something_else_is_none() -> None:
     for fields in ({}, {"imported": "carried"}, {"imported": {"form": "valid", "kind": 1}}):
         assert find_form(fields) is None
         assert find_imported_kind(fields) is None
+
+
+def test_c8_a_mark_that_holds_arrays_is_none() -> None:
+    both = np.array(["carried", "core"])
+    fields = {"imported": {"form": both, "kind": both}}
+    assert find_form(fields) is None
+    assert find_imported_kind(fields) is None

@@ -94,6 +94,19 @@ def test_c3_a_sound_manifest_has_no_issue() -> None:
             {"source": {"decoded_frames": True}},
             ("error", "source_value", "run.source.decoded_frames"),
         ),
+        (
+            {"source": {"decoded_samples": 10**400}},
+            ("error", "source_value", "run.source.decoded_samples"),
+        ),
+        ({"source": {"size_bytes": 2**53 + 1}}, ("error", "source_value", "run.source.size_bytes")),
+        (
+            {"source": {"video_stream": {"average_rate_hz": 10**400}}},
+            ("error", "source_value", "run.source.video_stream.average_rate_hz"),
+        ),
+        (
+            {"source": {"audio_stream": {"rate_hz": "48k"}}},
+            ("error", "source_value", "run.source.audio_stream.rate_hz"),
+        ),
         ({"status": "error"}, ("error", "run_status", "run.status")),
         ({"status": None}, ("error", "run_status", "run.status")),
         (

@@ -66,6 +66,31 @@ def test_c8_only_time_axes_are_judged_as_times() -> None:
     assert found(arrays) == []
 
 
+HUGE = 10**400
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"duration_sec": HUGE},
+        {"decoded_frames": HUGE},
+        {"failed_frames": HUGE},
+        {"frame_count": HUGE},
+        {"decoded_samples": HUGE},
+        {"video_stream": {"average_rate_hz": HUGE}},
+        {"audio_stream": {"rate_hz": HUGE}},
+        {"duration_sec": float("nan")},
+    ],
+)
+def test_c8_a_number_that_no_source_has_is_not_gone_by(changes: dict[str, object]) -> None:
+    arrays = {
+        "frame_indices": np.int32([0, 1]),
+        "frame_present": np.array([True, True]),
+        "times_sec": np.float32([0, 1]),
+    }
+    assert found(arrays, **changes) == []
+
+
 @pytest.mark.parametrize("declared", [None, "long", True, -1.0])
 def test_c8_without_a_recorded_duration_times_are_not_judged(declared: object) -> None:
     assert find_length_sec({**SOURCE, "duration_sec": declared}) is None

@@ -27,13 +27,13 @@ def find_form(fields: Mapping[str, object]) -> Form | None:
         fields: A meta, or the unknown fields of a record.
     """
     form = find_mark(fields).get("form")
-    return cast("Form", form) if form in get_args(Form) else None
+    return cast("Form", form) if isinstance(form, str) and form in get_args(Form) else None
 
 
 def find_imported_kind(fields: Mapping[str, object]) -> Kind | None:
     """Return the kind of the component, as the mark of its artifact says, or None."""
     kind = find_mark(fields).get("kind")
-    return cast("Kind", kind) if kind in get_args(Kind) else None
+    return cast("Kind", kind) if isinstance(kind, str) and kind in get_args(Kind) else None
 
 
 def find_mark(fields: Mapping[str, object]) -> Mapping[str, object]:

@@ -21,7 +21,7 @@ class Issue:
 
     Attributes:
         level: `error` (the content breaks the contract) or `warning` (worth a look).
-        code: Stable, append-only identifier such as `mask_violation`.
+        code: Stable, append-only identifier such as `value_under_false_mask`.
         key: The array or field concerned, `""` when the whole artifact is.
         message: What is wrong, expected and got.
         where: The artifact, run or place concerned, `""` when the report has only one subject.

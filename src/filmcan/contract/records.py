@@ -15,6 +15,10 @@ Status = Literal["ok", "empty", "error"]
 STATUSES: tuple[Status, ...] = ("ok", "empty", "error")
 KINDS: tuple[Kind, ...] = ("core", "module", "audio", "text")
 
+GREATEST_NUMBER = 2**53
+"""Up to here every reader of JSON tells whole numbers apart (RFC 8259, section 6). No source has
+so many bytes, samples or seconds, and no float holds a number as long as JSON may write one."""
+
 _SHA256_CHARS = 64
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -135,6 +139,13 @@ def find_outcome_faults(
     elif kinds.count("npz") != 1:
         faults.append(f"status {status} lists {kinds.count('npz')} NPZ, expected one")
     return faults
+
+
+def is_source_number(value: object) -> bool:
+    """Tell whether a value can be a size, a count, a rate or a duration of a source."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return 0 <= value <= GREATEST_NUMBER
 
 
 def find_digest_fault(text: str) -> str | None:

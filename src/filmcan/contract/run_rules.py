@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from filmcan.contract.ids import find_id_fault
 from filmcan.contract.issues import Issue, shown
 from filmcan.contract.missing import DEPENDENCY_MISSING
+from filmcan.contract.records import GREATEST_NUMBER, is_source_number
 from filmcan.contract.registry import get_schema
 from filmcan.contract.signature import hash_canonical, hash_config, sign_models
 from filmcan.errors import InvalidSchemaError, NotFoundError
@@ -35,12 +36,16 @@ ALWAYS_WRITTEN = (
 
 _HASH_CHARS_IN_NAME = 12
 _SOURCE_NUMBERS = (
-    "size_bytes",
-    "duration_sec",
-    "decoded_frames",
-    "failed_frames",
-    "frame_count",
+    ("", "size_bytes"),
+    ("", "duration_sec"),
+    ("", "decoded_frames"),
+    ("", "failed_frames"),
+    ("", "frame_count"),
+    ("", "decoded_samples"),
+    ("video_stream", "average_rate_hz"),
+    ("audio_stream", "rate_hz"),
 )
+"""What of a source is a number: the stream it is said of, `""` for the whole, and its name."""
 
 
 def validate_manifest(manifest: Manifest) -> list[Issue]:
@@ -130,12 +135,13 @@ def _check_run(run: RunRecord) -> Iterator[Issue]:
     if isinstance(name, str) and "/" in name:
         message = "holds a folder or an address; only the base name may be kept (C3.2)"
         yield _error("source_leak", "run.source.name", message)
-    for field in _SOURCE_NUMBERS:
-        value = run.source.get(field)
-        is_number = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
-        if value is not None and not is_number:
-            message = f"expected a number of at least 0 or null, got {shown(value)}"
-            yield _error("source_value", f"run.source.{field}", message)
+    for place, field in _SOURCE_NUMBERS:
+        facts = run.source.get(place) if place else run.source
+        value = facts.get(field) if isinstance(facts, Mapping) else None
+        if value is not None and not is_source_number(value):
+            message = f"expected a number from 0 to {GREATEST_NUMBER} or null, got {shown(value)}"
+            key = ".".join(filter(None, ("run.source", place, field)))
+            yield _error("source_value", key, message)
 
 
 def _check_progress(manifest: Manifest) -> Iterator[Issue]:

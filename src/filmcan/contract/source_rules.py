@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import cast
 
 import numpy as np
 
 from filmcan.contract.issues import Issue
+from filmcan.contract.records import is_source_number
 
 LEAST_TOLERANCE_SEC = 1.0
 RELATIVE_TOLERANCE = 0.01
@@ -104,8 +106,6 @@ def _check_frames(arrays: Mapping[str, np.ndarray], source: Mapping[str, object]
 
 
 def _number(fields: Mapping[str, object], name: str) -> float | None:
-    """Return a field that is a number of at least zero, else None."""
+    """Return a field that is a number as `is_source_number` has it, else None."""
     value = fields.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        return None
-    return value
+    return cast("float", value) if is_source_number(value) else None
