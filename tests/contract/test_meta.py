@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from filmcan.contract.meta import (
+    OPTIONAL_META_KEYS,
     REQUIRED_META_KEYS,
     Identity,
     build_meta,
@@ -122,6 +124,71 @@ def test_c4_an_unknown_processor_is_a_warning_whoever_wrote_it() -> None:
 def test_c4_models_that_no_json_can_say_are_found() -> None:
     rows = [{**MODEL, "score": float("nan")}]
     assert ("meta_value", "meta.models_used") in codes(build(models_used=rows))
+
+
+ODD = (np.array(["ok", "empty"]), np.zeros(0), np.int64(5), ("x",), b"x")
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+@pytest.mark.parametrize("key", [*REQUIRED_META_KEYS, "seed", "imported"])
+def test_c8_a_value_that_no_json_has_is_found_and_the_rest_is_judged(key: str, odd: object) -> None:
+    wrong = "producer_version" if key != "producer_version" else "config_hash"
+    meta = build(**{wrong: ""}) | {key: odd}
+    found = codes(meta, identity=IDENTITY)
+    assert ("meta_value", f"meta.{key}") in found
+    assert ("meta_value", f"meta.{wrong}") in found
+
+
+def test_c8_values_under_the_names_of_others_are_not_judged_with_given_keys() -> None:
+    odd = np.zeros(2)
+    meta = build(seed=odd, theirs=odd)
+    assert codes(meta, required_keys=[]) == []
+    assert codes({**meta, "status": odd}, required_keys=[]) == [("meta_value", "meta.status")]
+    assert ("meta_value", "meta.theirs") in codes(meta, extra_keys=["theirs"])
+
+
+def test_c8_arrays_inside_of_values_are_judged_too() -> None:
+    odd = np.zeros(2)
+    for changes in (
+        {"models_used": [odd]},
+        {"models_used": [{**MODEL, "device": odd}]},
+        {"models_used": [{**MODEL, "more": odd}]},
+        {"status": [odd]},
+        {"empty_reason": [odd]},
+    ):
+        assert codes(build(**changes), identity=IDENTITY) != []
+
+
+@pytest.mark.parametrize("key", OPTIONAL_META_KEYS)
+def test_c6_an_optional_key_is_left_out_and_never_none(key: str) -> None:
+    assert codes(build(**{key: None})) == [("stored_none", f"meta.{key}")]
+    assert codes(build(**{key: None}), required_keys=[]) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_good"),
+    [
+        ({"seed": 2**40}, True),
+        ({"seed": "abc"}, False),
+        ({"seed": True}, False),
+        ({"seed": 1.0}, False),
+        ({"git_commit": "0a1b"}, True),
+        ({"git_commit": ""}, False),
+        ({"git_commit": {}}, False),
+        ({"reused_from_run_id": "r0"}, True),
+        ({"reused_from_run_id": "../r0"}, False),
+        ({"reused_from_run_id": 7}, False),
+        ({"imported": {"form": "upgraded"}}, True),
+        ({"imported": 5}, False),
+        ({"runtime_env": {"python": "3.12"}, "parameters": {}}, True),
+        ({"imported": {}, "seed": "abc", "git_commit": ["a"]}, True),
+    ],
+)
+def test_c4_what_is_optional_says_what_it_is_there_to_say(
+    changes: dict[str, object], is_good: bool
+) -> None:
+    wrong = [] if is_good else [("meta_value", f"meta.{next(iter(changes))}")]
+    assert codes(build(**changes)) == wrong
 
 
 def test_c8_a_foreign_signature_is_not_recomputed() -> None:

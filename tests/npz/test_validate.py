@@ -333,6 +333,22 @@ def test_c8_bad_content_is_a_report_never_an_exception(
         assert code in [issue.code for issue in report]
 
 
+@pytest.mark.parametrize("required", [None, ()])
+@pytest.mark.parametrize("key", [*build_product(build_run_record()).meta, "imported"])
+def test_c8_an_array_for_any_value_of_the_meta_is_reported(
+    tmp_path: Path, product: Product, key: str, required: tuple[str, ...] | None
+) -> None:
+    for number, odd in enumerate((np.array(["ok", "error"]), np.zeros(0), {"form": np.zeros(2)})):
+        damaged = Product(product.record, product.arrays, {**product.meta, key: odd})
+        path = save_by_hand(tmp_path / f"{number}.npz", damaged, json.dumps(dict(product.meta)))
+        for carried in (False, True):
+            report, meta = validate_source(
+                open_source(path), required, identity=PLACE, allow_carried=carried
+            )
+            assert not report.ok
+            assert meta is not None
+
+
 def test_p9_every_flipped_bit_is_found_or_harmless(tmp_path: Path, product: Product) -> None:
     buffer = io.BytesIO()
     write_npz(buffer, product.arrays, product.meta)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from filmcan.contract.canonical import JsonError, canonical_json
 from filmcan.contract.ids import find_id_fault
+from filmcan.contract.imported import IMPORTED
 from filmcan.contract.issues import Issue, shown
 from filmcan.contract.missing import CANONICAL_REASONS
 from filmcan.contract.signature import sign_models
@@ -37,7 +38,7 @@ OPTIONAL_META_KEYS = (
     "git_commit",
     "reused_from_run_id",
     "parameters",
-    "imported",
+    IMPORTED,
 )
 
 MODEL_KEYS = (
@@ -142,6 +143,8 @@ def validate_meta(
             _error("meta_key_unknown", key, f"meta has the unknown key {key}")
             for key in sorted(set(meta) - known)
         ]
+    issues += _find_odd_values(meta, strict=strict)
+    meta = {key: value for key, value in meta.items() if _is_plain(value)}
     issues += _validate_texts(meta)
     issues += _validate_ids(meta, identity, strict=strict)
     issues += _validate_status(meta, empty_reasons)
@@ -149,9 +152,11 @@ def validate_meta(
     if meta.get("dataprocessor_version") == "unknown":
         message = "unknown is for development only (C4.1)"
         issues.append(Issue("warning", "version_unknown", "meta.dataprocessor_version", message))
-    created_at = meta.get("created_at")
-    if strict and isinstance(created_at, str) and (fault := find_time_fault(created_at)):
-        issues.append(_error("meta_value", "created_at", fault))
+    if strict:
+        issues += _validate_optional(meta)
+        created_at = meta.get("created_at")
+        if isinstance(created_at, str) and (fault := find_time_fault(created_at)):
+            issues.append(_error("meta_value", "created_at", fault))
     return issues
 
 
@@ -170,6 +175,49 @@ def find_meta_difference(meta: object, meta_json: object) -> str | None:
             return f"{key}: {error}"
         if not same:
             return f"{key} is {shown(meta[key])} in meta, {shown(meta_json[key])} in meta_json"
+    return None
+
+
+def _is_plain(value: object) -> bool:
+    return value is None or isinstance(value, str | int | float | list | Mapping)
+
+
+def _find_odd_values(meta: Mapping[str, object], *, strict: bool) -> list[Issue]:
+    """Find values that are of no kind JSON has, such as arrays: nothing can be compared with them.
+
+    What an artifact from elsewhere holds under names of its own is not ours to judge.
+    """
+    return [
+        _error("meta_value", key, f"expected a plain value as in JSON, got {shown(value)}")
+        for key, value in meta.items()
+        if not _is_plain(value) and (strict or key in REQUIRED_META_KEYS)
+    ]
+
+
+def _validate_optional(meta: Mapping[str, object]) -> list[Issue]:
+    """Check what may be absent: it is never None (C6.5), and says what it is there to say (C4.3)."""
+    is_ours = not isinstance(meta.get(IMPORTED), Mapping)  # the rest is kept as it came
+    issues = []
+    for key in OPTIONAL_META_KEYS:
+        if key in meta and meta[key] is None:
+            message = "stored as None; a key that does not apply is left out (C6.5)"
+            issues.append(_error("stored_none", key, message))
+        elif key in meta and is_ours and (fault := _find_optional_fault(key, meta[key])):
+            issues.append(_error("meta_value", key, f"{key} {fault}, got {shown(meta[key])}"))
+    return issues
+
+
+def _find_optional_fault(key: str, value: object) -> str | None:
+    if key == "seed" and (isinstance(value, bool) or not isinstance(value, int)):
+        return "must be a whole number"
+    if key == "git_commit" and (not isinstance(value, str) or not value):
+        return "must be a non-empty string"
+    if key == "reused_from_run_id" and (
+        not isinstance(value, str) or find_id_fault("run_id", value) is not None
+    ):
+        return "must be the id of a run"
+    if key == IMPORTED and not isinstance(value, Mapping):
+        return "must be a dict"
     return None
 
 

@@ -111,13 +111,14 @@ def validate_source(
     issues += found
     if meta is None:
         return Report(tuple(issues)), None
+    status = meta.get("status") if isinstance(meta.get("status"), str) else None
     schema, against_schema = _find_schema(
         meta, find_schema, allow_unknown=allow_unknown_schema, strict=required is None
     )
     if schema is None:
         against_schema += validate_unknown_arrays(arrays)
     else:
-        against_schema += validate_arrays(arrays, schema, status=str(meta.get("status")))
+        against_schema += validate_arrays(arrays, schema, status=str(status))
     against_schema += validate_named_masks(arrays, schema)
     if allow_carried and find_form(meta) == "carried":
         against_schema = _sum_up(against_schema, meta)
@@ -128,7 +129,7 @@ def validate_source(
         identity=identity,
         empty_reasons=schema.empty_reasons if schema is not None else (),
     )
-    if meta.get("status") == "error":
+    if status == "error":
         message = "an error has no artifact (C6.4), yet here is one"
         issues.append(Issue("error", "error_with_artifact", "meta.status", message))
     issues += against_schema
