@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from filmcan.contract.manifest import ArtifactRecord, ComponentRecord, Manifest, RunRecord
@@ -281,6 +282,24 @@ def test_c8_what_only_one_of_the_two_records_is_not_compared() -> None:
     assert validate_agreement({}, Manifest(build_run()), build_component()) == []
     assert disagreements({"empty_reason": ""}) == []
     assert disagreements({"models_used": [MODEL]}, model_signature=None) == []
+
+
+def test_c8_what_the_manifest_says_of_reuse_and_models_is_missed_in_the_meta() -> None:
+    reused = [("error", "meta.reused_from_run_id")]
+    assert disagreements({}, reused_from_run_id="r0") == reused
+    assert disagreements({"reused_from_run_id": None}, reused_from_run_id="r0") == reused
+    assert disagreements({"reused_from_run_id": "r0"}, reused_from_run_id="r0") == []
+    models = [("error", "meta.models_used")]
+    assert disagreements({}, model_signature=None, models_used=(MODEL,)) == models
+    agreed = {"models_used": [MODEL]}
+    assert disagreements(agreed, model_signature=None, models_used=(MODEL,)) == []
+
+
+def test_c8_a_meta_that_holds_arrays_disagrees_and_is_no_crash() -> None:
+    odd = np.array([1, 2])
+    assert disagreements({"status": odd}) == [("error", "meta.status")]
+    models = {"models_used": [{"model_name": odd}]}
+    assert disagreements(models, models_used=(MODEL,)) == [("error", "meta.models_used")]
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from filmcan.contract.canonical import JsonError, canonical_json
 from filmcan.contract.ids import find_id_fault
 from filmcan.contract.issues import Issue, shown
+from filmcan.contract.meta import REQUIRED_META_KEYS
 from filmcan.contract.missing import DEPENDENCY_MISSING
 from filmcan.contract.records import GREATEST_NUMBER, is_source_number
 from filmcan.contract.registry import get_schema
@@ -85,7 +87,11 @@ def find_absent_fields(document: object) -> list[Issue]:
 def validate_agreement(
     meta: Mapping[str, object], manifest: Manifest, component: ComponentRecord
 ) -> list[Issue]:
-    """Check that an artifact's meta says what the manifest says (C8.5)."""
+    """Check that an artifact's meta says what the manifest says (C8.5).
+
+    What the meta must hold and lacks is found by `validate_meta`; here a key is missed that only
+    some hold, when the manifest has something to say of it.
+    """
     run = manifest.run
     expected: dict[str, object] = {
         "status": component.status,
@@ -99,16 +105,26 @@ def validate_agreement(
     }
     if component.model_signature is not None:
         expected["model_signature"] = component.model_signature
+    if component.model_signature is not None or component.models_used:
         expected["models_used"] = [dict(row) for row in component.models_used]
     issues = []
     for key, wanted in expected.items():
-        if key not in meta or meta[key] == wanted or (not meta[key] and not wanted):
+        if _say_the_same(meta.get(key), wanted) or (key not in meta and key in REQUIRED_META_KEYS):
             continue
-        message = f"meta says {shown(meta[key])}, the manifest {shown(wanted)}"
+        said = shown(meta[key]) if key in meta else "nothing"
+        message = f"meta says {said}, the manifest {shown(wanted)}"
         # A stage of a newer filmcan may join a run; what it made says so, the run keeps its own.
         level = _warning if key == "dataprocessor_version" else _error
         issues.append(level("manifest_disagrees", f"meta.{key}", message))
     return issues
+
+
+def _say_the_same(said: object, wanted: object) -> bool:
+    """Compare a value of a meta, which may hold anything, with one of a manifest."""
+    try:
+        return canonical_json(said or None) == canonical_json(wanted or None)
+    except (JsonError, ValueError):  # ValueError: an array is neither true nor false
+        return False
 
 
 def find_name_issue(artifact: ArtifactRecord, component: str) -> Issue | None:

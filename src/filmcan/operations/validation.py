@@ -238,7 +238,7 @@ class _Run:
                 allow_carried=True,
             )
             issues += report
-            issues += validate_agreement(meta or {}, manifest, component)
+            issues += validate_agreement(meta, manifest, component) if meta is not None else ()
             again = source if isinstance(source, MemorySource) else self._backend.open(place)
             issues += _check_references(again, component)
             name_issue = find_name_issue(artifact, component.name)
