@@ -108,6 +108,25 @@ def test_without_a_known_schema_it_only_warns() -> None:
     assert [issue.level for issue in validate_named_masks(arrays, None)] == ["warning"]
 
 
+def test_c6_cells_are_counted_once_however_much_they_hide() -> None:
+    values = np.full((4, 400_000), np.nan, np.float32)
+    values[0] = 1
+    values[2, [0, 7, -1]] = 0
+    values[3] = 2
+    present = np.array([False, False, False, True])
+    (issue,) = validate_named_masks({"a_present": present, "a_b": values}, FACES)
+    assert issue.message == "cells where a_present is false: 2, yet they hold a value"
+    names = np.array([["", "x"], ["", ""]])
+    (issue,) = validate_named_masks({"a_present": np.array(False), "a_b": names}, FACES)
+    assert issue.message == "cells where a_present is false: 1, yet they hold a value"
+
+
+def test_c6_blanking_leaves_alone_what_is_missing_already() -> None:
+    notes = np.array([None, "a", ""], dtype=object)
+    blanked, _ = blank_hidden_values({"a_present": np.array(False), "a_note": notes}, None)
+    assert blanked["a_note"].tolist() == [None, "", ""]
+
+
 def test_c6_blanking_writes_missing_values_and_leaves_the_given_arrays_alone() -> None:
     arrays = {
         "hand_present": HALF,

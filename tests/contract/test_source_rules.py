@@ -152,6 +152,31 @@ def test_c8_frames_that_were_passed_over_can_be_sampled_but_not_present() -> Non
     assert found(seen, frame_count=1) == [("outside_source", "frame_indices")]
 
 
+@pytest.mark.parametrize("kind", ["core", "text", ""])
+def test_c8_frames_and_times_of_a_part_are_held_to_the_source_whatever_the_kind(kind: str) -> None:
+    arrays = {
+        "ocr_frame_indices": np.int32([0, 10**8]),
+        "ocr_frame_present": np.ones(300, bool),
+        "ocr_times_sec": np.float32([0, 1e7]),
+        "ocr_line_end_sec": np.float32([1, 12]),
+    }
+    assert found(arrays, kind) == [
+        ("outside_source", "ocr_frame_indices"),
+        ("outside_source", "ocr_frame_present"),
+        ("outside_source", "ocr_times_sec"),
+        ("outside_source", "ocr_line_end_sec"),
+    ]
+    beside = {"frame_indices": np.int32([0]), "transcript_chunk_start_sec": np.float32([99])}
+    assert found(beside, "text") == []
+
+
+def test_c8_times_outside_are_counted_through_a_large_array() -> None:
+    times = np.full(600_000, 5, np.float32)
+    times[[3, 299_999, 599_999]] = [77, -5, np.inf]
+    (issue,) = validate_samples({"times_sec": times}, SOURCE, kind="core")
+    assert issue.message == "2 times lie outside the source, which has 10 s: the first is 77"
+
+
 @pytest.mark.parametrize("field", ["decoded_frames", "failed_frames"])
 def test_c8_without_recorded_counts_frames_are_not_judged(field: str) -> None:
     assert found({"frame_indices": np.int32([999])}, **{field: None}) == []

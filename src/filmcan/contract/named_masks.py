@@ -12,17 +12,20 @@ What an array's own schema rules is not judged here.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from filmcan.contract.issues import Issue, Level
+from filmcan.contract.pieces import iterate_pieces, spread_mask
 from filmcan.contract.schema import ArtifactSchema
 
 VALID_MASK = "valid_mask"
 
+_MISSING: Mapping[str, float] = {"f": np.nan, "i": -1}
 _PRESENT = "_present"
 _DIFFERENCES = ("dt_sec", "dt_seconds")
 _RATE = re.compile(r"_per_sec(?:_|$)")
@@ -38,13 +41,11 @@ class HiddenValues:
         key: The array that holds them.
         mask: The key that says so.
         cells: How many cells of the mask hide a value.
-        places: Where the values stand: bool, of the array's own shape.
     """
 
     key: str
     mask: str
     cells: int
-    places: np.ndarray
 
     def describe(self) -> str:
         """Say which cells, as the beginning of a sentence."""
@@ -85,7 +86,9 @@ def blank_hidden_values(
     hidden = find_hidden_values(arrays, schema)
     for found in hidden:
         array = blanked[found.key].copy()
-        array[found.places] = {"f": np.nan, "i": -1}.get(array.dtype.kind, "")
+        absent = spread_mask(_say_absent(arrays[found.mask]), array)
+        hidden_places = absent & _find_values(array.ravel()).reshape(array.shape)
+        array[hidden_places] = _MISSING.get(array.dtype.kind, "")
         blanked[found.key] = array
     return blanked, hidden
 
@@ -98,14 +101,26 @@ def find_hidden_values(
     for key, array in arrays.items():
         if array.dtype.kind not in "fiUO" or _is_ruled(key, arrays, schema):
             continue
-        for mask, absent in _find_absence(key, array, arrays):
-            cells = absent.reshape(absent.shape + (1,) * (array.ndim - absent.ndim))
-            places = np.logical_and(_find_values(array), cells)
-            trailing = tuple(range(absent.ndim, array.ndim))
-            count = int(np.count_nonzero(places.any(axis=trailing)))
-            if count:
-                found.append(HiddenValues(key, mask, count, places))
+        mask = _find_mask(key, array, arrays)
+        count = 0 if mask is None else _count_hiding_cells(array, arrays[mask])
+        if mask is not None and count:
+            found.append(HiddenValues(key, mask, count))
     return found
+
+
+def _count_hiding_cells(array: np.ndarray, mask: np.ndarray) -> int:
+    """Count the cells of a mask that are absent, yet have a value behind them."""
+    if not any(_say_absent(piece).any() for _, (piece,) in iterate_pieces(mask)):
+        return 0
+    values_per_cell = math.prod(array.shape[mask.ndim :])
+    count, last = 0, -1
+    for start, (piece, cells) in iterate_pieces(array, spread_mask(mask, array)):
+        places = np.flatnonzero(_say_absent(cells) & _find_values(piece))
+        if places.size:
+            hiding = np.unique((places + start) // values_per_cell)
+            count += hiding.size - int(hiding[0] == last)
+            last = int(hiding[-1])
+    return count
 
 
 def _is_ruled(key: str, arrays: Mapping[str, np.ndarray], schema: ArtifactSchema | None) -> bool:
@@ -114,25 +129,27 @@ def _is_ruled(key: str, arrays: Mapping[str, np.ndarray], schema: ArtifactSchema
     return known is not None and (known.mask is None or known.mask in arrays)
 
 
-def _find_absence(
-    key: str, array: np.ndarray, arrays: Mapping[str, np.ndarray]
-) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield the one mask that governs an array by its name, as (its key, true where absent)."""
+def _find_mask(key: str, array: np.ndarray, arrays: Mapping[str, np.ndarray]) -> str | None:
+    """Return the one mask that governs an array by its name, None when there is none."""
     if _UNGOVERNED.search(key) or key in _DIFFERENCES:
-        return
+        return None
     for name in _list_masks(key, arrays):
         mask = arrays[name]
         if mask.dtype == np.bool_ and array.shape[: mask.ndim] == mask.shape:
-            yield name, ~mask
-            return
+            return name
     if _RATE.search(key):
         for name in _DIFFERENCES:
             difference = arrays.get(name)
             if difference is None or difference.dtype.kind != "f" or difference.ndim != 1:
                 continue
             if array.shape[:1] == difference.shape:
-                yield name, np.isnan(difference)
-                return
+                return name
+    return None
+
+
+def _say_absent(mask: np.ndarray) -> np.ndarray:
+    """Return where a mask, or a time difference that serves as one, says nothing was measured."""
+    return np.asarray(~mask if mask.dtype == np.bool_ else np.isnan(mask))
 
 
 def _list_masks(key: str, arrays: Mapping[str, np.ndarray]) -> list[str]:
@@ -144,10 +161,13 @@ def _list_masks(key: str, arrays: Mapping[str, np.ndarray]) -> list[str]:
 
 
 def _find_values(array: np.ndarray) -> np.ndarray:
-    """Return where an array holds a value, not the sign of a missing one."""
-    if array.dtype.kind in "fi":
-        missing = np.isnan(array) if array.dtype.kind == "f" else np.equal(array, -1)
-    else:
-        empty = [item is None or (isinstance(item, str) and not item) for item in array.flat]
-        missing = np.array(empty, bool).reshape(array.shape)
-    return np.asarray(~missing)
+    """Return where a piece holds a value, not the sign of a missing one."""
+    match array.dtype.kind:
+        case "f":
+            return np.asarray(~np.isnan(array))
+        case "i":
+            return np.asarray(array != -1)
+        case "U":
+            return np.asarray(array != "")
+    missing = [item is None or (isinstance(item, str) and not item) for item in array]
+    return ~np.array(missing, bool)

@@ -13,14 +13,16 @@ from typing import cast
 import numpy as np
 
 from filmcan.contract.issues import Issue
+from filmcan.contract.pieces import iterate_pieces
 from filmcan.contract.records import is_source_number
 
 LEAST_TOLERANCE_SEC = 1.0
 RELATIVE_TOLERANCE = 0.01
 
 _TIME_AXIS = re.compile(r"(?:^|_)(?:times|start|end)_sec$")
+_FRAMES = "frame_indices"
+_FRAME_AXIS = re.compile(rf"(?:^|_){_FRAMES}$")
 _VISUAL_KINDS = frozenset({"core", "module"})
-_TIMED_KINDS = frozenset({*_VISUAL_KINDS, "audio"})
 
 
 def validate_samples(
@@ -32,30 +34,47 @@ def validate_samples(
     tolerance of 1 s or 1 % of L, whichever is more, because containers round and misstate:
     times of visual components lie in [0, L]; times of audio components in [-L, L], because the
     sound may begin before the first frame, but by no more than the whole source. Times of text
-    come from documents and subtitles, which may be longer than the video, and are not judged.
+    come from documents and subtitles, which may be longer than the video, and are not judged; but
+    `<stem>_frame_indices` says that all times of that stem are of frames, as those of `ocr` are.
 
     Args:
         arrays: Key -> array of the artifact.
         source: The manifest's `run.source`.
         kind: The component's kind.
     """
-    issues = _check_frames(arrays, source)
+    issues: list[Issue] = []
+    stems = [name.removesuffix(_FRAMES) for name in arrays if _FRAME_AXIS.search(name)]
+    for stem in stems:
+        issues += _check_frames(stem, arrays, source)
     length_sec = find_length_sec(source)
-    if length_sec is None or kind not in _TIMED_KINDS:
+    if length_sec is None:
         return issues
     tolerance = max(LEAST_TOLERANCE_SEC, RELATIVE_TOLERANCE * length_sec)
-    low = -tolerance if kind in _VISUAL_KINDS else -length_sec - tolerance
     for name, array in arrays.items():
-        if _TIME_AXIS.search(name) and array.dtype.kind == "f" and array.ndim == 1:
-            times = array[np.isfinite(array)]
-            outside = times[(times < low) | (times > length_sec + tolerance)]
-            if outside.size:
-                message = (
-                    f"{outside.size} times lie outside the source, which has {length_sec:g} s: "
-                    f"the first is {outside[0]:g}"
-                )
-                issues.append(Issue("error", "outside_source", name, message))
+        if not _TIME_AXIS.search(name) or array.dtype.kind != "f" or array.ndim != 1:
+            continue
+        is_visual = kind in _VISUAL_KINDS or any(stem and name.startswith(stem) for stem in stems)
+        if is_visual or kind == "audio":
+            low = -tolerance if is_visual else -length_sec - tolerance
+            issues += _check_times(name, array, low, length_sec, length_sec + tolerance)
     return issues
+
+
+def _check_times(
+    name: str, array: np.ndarray, low: float, length_sec: float, high: float
+) -> list[Issue]:
+    count, first = 0, None
+    for _, (times,) in iterate_pieces(array):
+        outside = times[np.isfinite(times) & ((times < low) | (times > high))]
+        if outside.size:
+            first = outside[0] if first is None else first
+            count += outside.size
+    if not count:
+        return []
+    message = (
+        f"{count} times lie outside the source, which has {length_sec:g} s: the first is {first:g}"
+    )
+    return [Issue("error", "outside_source", name, message)]
 
 
 def find_length_sec(source: Mapping[str, object]) -> float | None:
@@ -82,26 +101,30 @@ def find_length_sec(source: Mapping[str, object]) -> float | None:
     return max(lengths)
 
 
-def _check_frames(arrays: Mapping[str, np.ndarray], source: Mapping[str, object]) -> list[Issue]:
+def _check_frames(
+    stem: str, arrays: Mapping[str, np.ndarray], source: Mapping[str, object]
+) -> list[Issue]:
     """Compare frame numbers with how many frames the source has, failed and skipped ones included.
 
     A run that passes over what nobody wants says `frame_count`; without it every frame was tried.
     """
     decoded, failed = _number(source, "decoded_frames"), _number(source, "failed_frames")
-    indices = arrays.get("frame_indices")
-    if indices is None or indices.dtype.kind not in "iu" or not indices.size:
-        return []
-    if decoded is None or failed is None:
+    indices = arrays[f"{stem}{_FRAMES}"]
+    if indices.dtype.kind not in "iu" or not indices.size or decoded is None or failed is None:
         return []
     issues = []
     count = max(decoded + failed, _number(source, "frame_count") or 0)
-    if indices.max() >= count:
-        message = f"frame {indices.max()} of a source with {count:g} frames"
-        issues.append(Issue("error", "outside_source", "frame_indices", message))
-    present = arrays.get("frame_present")
-    if present is not None and present.dtype == np.bool_ and present.sum() > decoded:
-        message = f"{present.sum()} frames are there, but only {decoded:g} decoded"
-        issues.append(Issue("error", "outside_source", "frame_present", message))
+    greatest = indices.max()
+    if greatest >= count:
+        message = f"frame {greatest} of a source with {count:g} frames"
+        issues.append(Issue("error", "outside_source", f"{stem}{_FRAMES}", message))
+    name = f"{stem}frame_present"
+    present = arrays.get(name)
+    if present is not None and present.dtype == np.bool_:
+        seen = int(np.count_nonzero(present))
+        if seen > decoded:
+            message = f"{seen} frames are there, but only {decoded:g} decoded"
+            issues.append(Issue("error", "outside_source", name, message))
     return issues
 
 
