@@ -186,8 +186,13 @@ BREAKING: list[tuple[str, Change, dict[str, np.ndarray | None] | None]] = [
         {
             "feature_values": np.float32([np.nan, 0.5, 1]),
             "loudness_present": np.array(0, bool),
-            "loudness_empty_reason": np.array("silence"),
+            "loudness_empty_reason": np.array("video_too_short"),
         },
+    ),
+    (
+        "keys.counts.indexes",
+        put("keys.counts.indexes", "N"),
+        {"counts": np.int32([0, -1, 3])},
     ),
     ("features.loudness.unit", put("features.loudness.unit", "dB"), None),
     ("features", drop("features.slope"), {}),

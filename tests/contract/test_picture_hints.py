@@ -1,4 +1,4 @@
-"""C7.2: hints of pictures are held to what can be drawn, and no artifact is judged by them."""
+"""C7.2: hints of pictures are held to what can be drawn; only `indexes` judges an artifact."""
 
 from __future__ import annotations
 
@@ -63,13 +63,18 @@ def test_a_hint_that_nobody_could_follow_is_refused(path: str, value: object, to
         ("dims.N.positions", None),
         ("dims.C.labels", None),
         ("keys.mood.view", "none"),
-        ("keys.thing_kinds.indexes", None),
         ("keys.things.captions", []),
     ],
 )
 def test_c7_a_hint_may_change_under_a_released_version(path: str, value: object) -> None:
     (found,) = compare_schemas(STRANGER_DOCUMENT, change(path, value)).changes
     assert (found.verdict, found.place) == ("compatible", path)
+
+
+def test_c7_what_an_index_counts_along_is_no_mere_hint() -> None:
+    path = "keys.thing_kinds.indexes"
+    (found,) = compare_schemas(STRANGER_DOCUMENT, change(path, None)).changes
+    assert (found.verdict, found.place) == ("needs_new_version", path)
 
 
 def test_whatever_is_sampled_in_the_registry_lies_along_a_time_axis() -> None:

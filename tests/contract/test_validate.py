@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from filmcan.contract.missing import build_empty_arrays, build_feature_names
+from filmcan.contract.pieces import PIECE_BYTES
 from filmcan.contract.schema import ArtifactSchema, parse_schema
 from filmcan.contract.validate import validate_arrays, validate_unknown_arrays
 from filmcan.errors import InvalidSchemaError
@@ -199,8 +200,8 @@ def test_c6_a_single_value_under_a_mask_is_found_without_a_place() -> None:
     ("is_present", "reason", "code"),
     [
         (True, "", None),
-        (False, "silence", None),
-        (True, "silence", "reason_without_missing"),
+        (False, "video_too_short", None),
+        (True, "video_too_short", "reason_without_missing"),
         (False, "", "missing_without_reason"),
     ],
 )
@@ -229,9 +230,127 @@ def test_c6_the_reason_of_a_part_stands_exactly_where_its_mask_is_false(
 
 
 def test_c6_a_reason_without_a_mask_to_compare_is_left_alone() -> None:
-    assert codes(loudness_present=None, loudness_empty_reason=np.array("silence")) == [
+    assert codes(loudness_present=None, loudness_empty_reason=np.array("video_too_short")) == [
         ("key_missing", "loudness_present")
     ]
+
+
+def test_c6_a_reason_of_a_part_that_nobody_declared_is_a_warning() -> None:
+    absent: dict[str, np.ndarray | None] = {
+        "loudness_present": np.array(False),
+        "feature_values": np.float32([np.nan, 0.5, 1]),
+    }
+    for reason, codes_found in (
+        ("bogus", ["reason_not_declared"]),
+        ("video_too_short", []),
+        ("dependency_missing", []),
+    ):
+        arrays = build_probe_arrays(**absent, loudness_empty_reason=np.array(reason))
+        issues = validate_arrays(arrays, SCHEMA, status="ok")
+        assert [issue.code for issue in issues] == codes_found
+        assert all(issue.level == "warning" for issue in issues)
+    empty = build_empty_arrays(SCHEMA, {"loudness_empty_reason": np.array("bogus")})
+    (issue,) = validate_arrays(empty, SCHEMA, status="empty")
+    assert (issue.code, issue.key) == ("reason_not_declared", "loudness_empty_reason")
+
+
+@pytest.mark.parametrize(
+    ("counts", "is_good"),
+    [
+        ([0, -1, 2], True),
+        ([0, -1, 3], False),
+        ([-2, -1, 0], False),
+        ([-1, -1, -1], True),
+    ],
+)
+def test_c7_whole_numbers_that_count_along_a_dim_stay_on_it(
+    counts: list[int], is_good: bool
+) -> None:
+    document = build_schema_document()
+    find_part(document)["keys"]["counts"] |= {
+        "indexes": "N",
+        "range": [None, None],
+        "nullable": True,
+    }
+    schema = parse_schema(document, COMPONENT)
+    issues = validate_arrays(build_probe_arrays(counts=np.int32(counts)), schema, status="ok")
+    issues = [issue for issue in issues if issue.code != "value_under_false_mask"]
+    assert [(issue.code, issue.key) for issue in issues] == (
+        [] if is_good else [("index_outside", "counts")]
+    )
+
+
+def test_c7_along_a_dim_that_no_array_has_nothing_is_counted() -> None:
+    document = build_schema_document()
+    part = find_part(document)
+    part["dims"]["Q"] = {"description": "of an optional key"}
+    part["keys"]["counts"]["indexes"] = "Q"
+    part["keys"]["more"] = {**part["keys"]["extra"], "shape": ["Q"]}
+    schema = parse_schema(document, COMPONENT)
+    assert validate_arrays(build_probe_arrays(), schema, status="ok") == []
+    issues = validate_arrays(build_probe_arrays(more=np.float16([1])), schema, status="ok")
+    assert [issue.code for issue in issues] == ["index_outside"]
+    assert "3 is no place along Q, which is 1 in more" in issues[0].message
+
+
+def test_c9_features_that_the_profile_names_are_finite_or_missing() -> None:
+    document = build_schema_document()
+    find_part(document)["open_features"] = True
+    schema = parse_schema(document, COMPONENT)
+    arrays = build_probe_arrays(
+        feature_names=build_feature_names(["loudness", "ratio", "slope", "a", "b", "c", "d"]),
+        feature_values=np.float32([-20, 0.5, 1, np.inf, -np.inf, np.nan, 7]),
+    )
+    issues = validate_arrays(arrays, schema, status="ok")
+    assert [(issue.code, issue.key) for issue in issues] == [
+        ("not_finite", "feature_values[a]"),
+        ("not_finite", "feature_values[b]"),
+    ]
+
+
+def test_c8_large_arrays_are_judged_like_small_ones() -> None:
+    document = build_schema_document()
+    keys = find_part(document)["keys"]
+    keys["values"] |= {"shape": ["N", "any"], "zero_plausible": True}
+    keys["plain"] |= {"shape": ["any"], "increasing": True}
+    schema = parse_schema(document, COMPONENT)
+    size = 700_000
+    values = np.zeros((3, size), np.float32)
+    values[1] = np.nan
+    values[1, 3] = 0.5
+    values[2, 4:6] = np.nan
+    values[2, 7] = np.inf
+    plain = np.arange(size, dtype=np.float32)
+    arrays = build_probe_arrays(values=values, plain=plain)
+    found = [(issue.code, issue.message) for issue in validate_arrays(arrays, schema, status="ok")]
+    assert found == [
+        (
+            "value_under_false_mask",
+            f"1 of {3 * size} values stand where row_present is false, first at [1, 3]",
+        ),
+        (
+            "missing_under_true_mask",
+            f"2 of {3 * size} values are missing where row_present is true, first at [2, 4]",
+        ),
+        ("not_finite", "holds an infinity"),
+    ]
+    for place in (size - 1, PIECE_BYTES // 4, PIECE_BYTES // 4 + 1):
+        falling = plain.copy()
+        falling[place:] -= 1
+        arrays = build_probe_arrays(plain=falling)
+        (issue,) = validate_arrays(arrays, schema, status="ok")
+        expected = f"must be strictly increasing, but [{place}] is {falling[place]}"
+        assert (issue.code, issue.message) == ("not_increasing", expected)
+
+
+def test_c8_whole_numbers_at_the_ends_of_their_type_increase_or_not() -> None:
+    low, high = np.iinfo(np.int32).min, np.iinfo(np.int32).max
+    document = build_schema_document()
+    find_part(document)["keys"]["frame_indices"]["range"] = [None, None]
+    schema = parse_schema(document, COMPONENT)
+    for indices, good in (([low, 0, high], True), ([high, 0, low], False)):
+        arrays = build_probe_arrays(frame_indices=np.int32(indices))
+        assert (validate_arrays(arrays, schema, status="ok") == []) is good
 
 
 def test_c8_frame_numbers_outside_the_schema_are_judged_too() -> None:

@@ -342,13 +342,14 @@ def _compare_reasons(old: ArtifactSchema, new: ArtifactSchema) -> Iterator[Schem
 _WORDS = "for people only: no artifact is judged by it"
 _STRICTER = "one of the two documents refuses artifacts that the other accepts"
 _FIXED = "the contract fixes it for every version (C8.3, C9)"
-_PICTURE_FIELDS = ("view", "indexes", "captions")
+_PICTURE_FIELDS = ("view", "captions")
 _STRICT_KEY_FIELDS = {
     "dtype": "readers allocate, compare and store by it",
     "shape": "readers index by it",
     "required": "readers rely on a required key, and artifacts without it were valid once",
     "zero_plausible": _STRICTER,
     "increasing": "readers search and join by it",
+    "indexes": "readers look up by it, and a number that is no place there is refused",
 }
 _STRICT_VALUE_FIELDS = {
     "nullable": "readers must, or need not, expect missing values",

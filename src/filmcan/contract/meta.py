@@ -195,7 +195,7 @@ def _find_odd_values(meta: Mapping[str, object], *, strict: bool) -> list[Issue]
 
 
 def _validate_optional(meta: Mapping[str, object]) -> list[Issue]:
-    """Check what may be absent: it is never None (C6.5), and says what it is there to say (C4.3)."""
+    """Check what may be absent: never None (C6.5), it says what it is there to say (C4.3)."""
     is_ours = not isinstance(meta.get(IMPORTED), Mapping)  # the rest is kept as it came
     issues = []
     for key in OPTIONAL_META_KEYS:

@@ -114,7 +114,7 @@ class KeySchema:
         zero_plausible: False when an array of nothing but zeros betrays a missing measurement.
         increasing: True for a strictly increasing 1-d array (time and index axes).
         view: How to draw it.
-        indexes: Dim along which its whole numbers count, None when they count nothing.
+        indexes: Dim along which its whole numbers count, from 0; None when they count nothing.
         captions: Keys to write beside each box or face of this one.
         description: What it says.
     """
@@ -176,7 +176,8 @@ class ArtifactSchema:
             `features` then lists those that always come first.
         extra_keys: True when keys outside the schema are allowed.
         extra_meta: Meta keys allowed beyond those of C4.
-        empty_reasons: Reasons this component may give, canonical or its own.
+        empty_reasons: Reasons this component may give for the artifact or for a part of it,
+            canonical or its own.
     """
 
     schema_version: str

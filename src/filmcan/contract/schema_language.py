@@ -54,7 +54,7 @@ _FIELDS: dict[str, dict[str, object]] = {
         "description": "The tabular part, in the order of feature_names.",
     },
     "open_features": {**_FLAG, "description": "True when the profile names further features."},
-    "empty_reasons": {**_TEXTS, "description": "Reasons this component may give."},
+    "empty_reasons": {**_TEXTS, "description": "Reasons it may give, for itself or a part of it."},
     "extra_keys": {**_FLAG, "description": "True when keys outside the schema are allowed."},
     "extra_meta": {**_TEXTS, "description": "Meta keys allowed beyond those of C4."},
     "components": {

@@ -8,21 +8,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import numpy as np
 
+from filmcan.contract.emptiness import find_nothing_measured, validate_emptiness
 from filmcan.contract.issues import Issue, shown
-from filmcan.contract.missing import NUMPY_TYPES
-from filmcan.contract.schema import (
-    FLOAT_TYPES,
-    INTEGER_TYPES,
-    ArtifactSchema,
-    FeatureSchema,
-    KeySchema,
-)
+from filmcan.contract.missing import CANONICAL_REASONS, NUMPY_TYPES
+from filmcan.contract.pieces import iterate_pieces
+from filmcan.contract.schema import ArtifactSchema, FeatureSchema, KeySchema
+from filmcan.contract.values import Tally, can_be_missing, count_values
 
 META_KEYS = ("meta", "meta_json", "sub_artifacts")
-MISSING_INTEGER = -1
 _REASON_SUFFIX = "_empty_reason"
 
 
@@ -47,12 +44,23 @@ def validate_arrays(
         if not found:
             fitting[key.name] = arrays[key.name]
     issues += _drop_unmaskable(fitting, schema)
+    tallies: dict[str, Tally] = {}
     for key in schema.keys.values():
-        if key.name in fitting:
-            issues += _check_values(fitting[key.name], key, fitting, status)
-    issues += _check_samples(sizes, schema, status)
+        if key.name not in fitting or key.name == "feature_values":
+            continue  # each feature has rules of its own: _check_features
+        array, mask = fitting[key.name], fitting.get(key.mask or "")
+        tally = count_values(array, key, mask, is_empty=status == "empty")
+        issues += _judge_tally(tally, array, key, mask, status)
+        issues += _judge_index(tally, key, sizes)
+        tallies[key.name] = tally
+    without_samples = _check_samples(sizes, schema, status)
+    issues += without_samples
     issues += _check_features(fitting, schema, status)
-    issues += _check_reasons(fitting, status)
+    issues += _check_reasons(fitting, schema, status)
+    if status == "empty":
+        issues += validate_emptiness(fitting, schema, tallies)
+    elif status == "ok" and not without_samples:
+        issues += find_nothing_measured(fitting, schema)
     issues += _find_stored_nones(arrays)
     if "frame_indices" not in schema.keys:
         issues += _check_frame_indices(arrays)
@@ -90,8 +98,9 @@ def _check_frame_indices(arrays: Mapping[str, np.ndarray]) -> list[Issue]:
     if indices.dtype.kind not in "iu" or indices.ndim != 1:
         message = f"expected whole numbers in one axis, got {indices.dtype} {indices.shape}"
         return [_error("dtype", "frame_indices", message)]
-    if not (indices[1:] > indices[:-1]).all():
-        return [_error("not_increasing", "frame_indices", "must be sorted and unique")]
+    for _, (before, after) in iterate_pieces(indices[:-1], indices[1:]):
+        if not (after > before).all():
+            return [_error("not_increasing", "frame_indices", "must be sorted and unique")]
     return []
 
 
@@ -160,84 +169,64 @@ def _find_dtype_fault(array: np.ndarray, key: KeySchema) -> str | None:
     return None
 
 
-def _check_values(
-    array: np.ndarray, key: KeySchema, arrays: Mapping[str, np.ndarray], status: str
+def _judge_tally(
+    tally: Tally, array: np.ndarray, key: KeySchema, mask: np.ndarray | None, status: str
 ) -> list[Issue]:
-    if key.name == "feature_values":
-        return []  # each value has rules of its own: _check_features
     issues = []
-    present = _find_presence(array, key, arrays)
-    absent = _find_absent(array, key)
-    if absent is not None:
-        if present is None:
-            if not key.nullable and status == "ok" and absent.any():
-                message = f"{_count(absent)} missing values, but it has no mask and is not nullable"
-                issues.append(_error("missing_not_nullable", key.name, message))
-        else:
-            issues += _check_mask(absent, present, key)
-    if key.dtype in FLOAT_TYPES | INTEGER_TYPES:
-        issues += _check_numbers(array, key, absent)
-    return issues
-
-
-def _check_mask(absent: np.ndarray, present: np.ndarray, key: KeySchema) -> list[Issue]:
-    """Enforce both directions of C6.2."""
-    issues = []
-    hidden = ~absent & ~present
-    if hidden.any():
-        message = f"{_count(hidden)} values stand where {key.mask} is false{_first(hidden)}"
-        issues.append(_error("value_under_false_mask", key.name, message))
-    lost = absent & present
-    if lost.any() and not key.nullable:
-        message = f"{_count(lost)} values are missing where {key.mask} is true{_first(lost)}"
-        issues.append(_error("missing_under_true_mask", key.name, message))
-    return issues
-
-
-def _find_presence(
-    array: np.ndarray, key: KeySchema, arrays: Mapping[str, np.ndarray]
-) -> np.ndarray | None:
-    """Return the mask spread over the array's shape, or None when there is none to go by."""
-    if key.mask is None or key.mask not in arrays:
-        return None
-    mask = arrays[key.mask]
-    return np.broadcast_to(mask.reshape(mask.shape + (1,) * (array.ndim - mask.ndim)), array.shape)
-
-
-def _find_absent(array: np.ndarray, key: KeySchema) -> np.ndarray | None:
-    """Return where a value is written as missing; None for types that cannot say so."""
-    if key.dtype in FLOAT_TYPES:
-        return np.asarray(np.isnan(array))
-    if key.mask is None and not key.nullable:
-        return None  # -1 and "" are ordinary values there
-    if key.dtype in INTEGER_TYPES:
-        return np.asarray(array == MISSING_INTEGER)
-    return np.asarray(array == "")
-
-
-def _check_numbers(array: np.ndarray, key: KeySchema, absent: np.ndarray | None) -> list[Issue]:
-    values = array[~absent] if absent is not None else array.ravel()
-    issues = []
-    if key.dtype in FLOAT_TYPES and not np.isfinite(values).all():
+    if mask is not None:
+        issues += _judge_mask(tally, array, key)
+    elif tally.absent.count and can_be_missing(key) and not key.nullable and status == "ok":
+        told = f"{tally.absent.count} of {array.size} missing values"
+        message = f"{told}, but it has no mask and is not nullable"
+        issues.append(_error("missing_not_nullable", key.name, message))
+    if tally.infinite:
         issues.append(_error("not_finite", key.name, "holds an infinity"))
-        values = values[np.isfinite(values)]
-    fault = _find_range_fault(values, key.low, key.high)
+    fault = _find_range_fault(tally.least, tally.greatest, key.low, key.high)
     if fault is not None:
         issues.append(_error("out_of_range", key.name, fault))
-    if not key.zero_plausible and values.size and not values.any():
+    if not key.zero_plausible and tally.present and tally.zeros == tally.present:
         message = "nothing but zeros, which its schema calls implausible"
         issues.append(_error("constant_zero", key.name, message))
-    if key.increasing and values.size > 1 and not (np.diff(values) > 0).all():
-        place = int(np.argmin(np.diff(values) > 0)) + 1
-        message = f"must be strictly increasing, but [{place}] is {values[place]}"
+    if tally.fall is not None:
+        message = f"must be strictly increasing, but [{tally.fall[0]}] is {tally.fall[1]}"
         issues.append(_error("not_increasing", key.name, message))
     return issues
 
 
-def _find_range_fault(values: np.ndarray, low: float | None, high: float | None) -> str | None:
-    if not values.size:
+def _judge_mask(tally: Tally, array: np.ndarray, key: KeySchema) -> list[Issue]:
+    """Enforce both directions of C6.2."""
+    issues = []
+    if tally.hidden.count:
+        told = f"{tally.hidden.count} of {array.size} values stand where {key.mask} is false"
+        message = told + _tell_place(tally.hidden.first, array)
+        issues.append(_error("value_under_false_mask", key.name, message))
+    if tally.lost.count and not key.nullable:
+        told = f"{tally.lost.count} of {array.size} values are missing where {key.mask} is true"
+        message = told + _tell_place(tally.lost.first, array)
+        issues.append(_error("missing_under_true_mask", key.name, message))
+    return issues
+
+
+def _judge_index(tally: Tally, key: KeySchema, sizes: Mapping[str, tuple[int, str]]) -> list[Issue]:
+    """Check that whole numbers that count along a dim stay on it."""
+    if key.indexes is None or tally.least is None or tally.greatest is None:
+        return []
+    size, owner = sizes.get(key.indexes, (None, ""))
+    if size is None or (tally.least >= 0 and tally.greatest < size):
+        return []
+    wrong = tally.least if tally.least < 0 else tally.greatest
+    message = f"{wrong} is no place along {key.indexes}, which is {size} in {owner}"
+    return [_error("index_outside", key.name, message)]
+
+
+def _find_range_fault(
+    least: float | None,
+    greatest: float | None,
+    low: float | None,
+    high: float | None,
+) -> str | None:
+    if least is None or greatest is None:
         return None
-    least, greatest = values.min(), values.max()
     if low is not None and least < low:
         return f"the least value is {least}, below {low}"
     if high is not None and greatest > high:
@@ -282,6 +271,10 @@ def _check_features(
         return [*issues, _error("feature_names", "feature_names", message)]
     for feature, value in zip(schema.features, values.tolist(), strict=False):
         issues += _check_feature(feature, value, arrays, status)
+    for name, value in zip(names[len(expected) :], values[len(expected) :], strict=True):
+        if np.isinf(value):
+            key = f"feature_values[{name[:80]}]"
+            issues.append(_error("not_finite", key, "is an infinity"))
     return issues
 
 
@@ -300,25 +293,31 @@ def _check_feature(
         return [_error("missing_not_nullable", key, "NaN, but the schema does not allow it")]
     if value in (float("inf"), float("-inf")):
         return [_error("not_finite", key, "is an infinity")]
-    fault = _find_range_fault(np.array([value], np.float32), feature.low, feature.high)
+    stored = cast("float", np.float32(value))  # told with as many digits as it has
+    fault = _find_range_fault(stored, stored, feature.low, feature.high)
     return [] if fault is None else [_error("out_of_range", key, fault)]
 
 
-def _check_reasons(arrays: Mapping[str, np.ndarray], status: str) -> list[Issue]:
-    """Check that a part's reason is given exactly where its mask is false (C6.1).
+def _check_reasons(
+    arrays: Mapping[str, np.ndarray], schema: ArtifactSchema, status: str
+) -> list[Issue]:
+    """Check that a part's reason is given exactly where its mask is false, and known (C6.1, C6.3).
 
     The mask of `<part>_empty_reason` is the first 0-d bool of those that `_find_part_mask` names.
     """
-    if status != "ok":
-        return []  # the whole artifact is empty, and its meta says why
     issues = []
+    known = {"", *CANONICAL_REASONS, *schema.empty_reasons}
     for name, array in arrays.items():
         if not name.endswith(_REASON_SUFFIX) or array.dtype.kind != "U" or array.ndim:
             continue
+        reason = str(array.item())
+        if reason not in known:
+            message = f"{shown(reason)} is neither canonical nor declared by the schema"
+            issues.append(Issue("warning", "reason_not_declared", name, message))
         mask = _find_part_mask(name.removesuffix(_REASON_SUFFIX), arrays)
-        if mask is None:
-            continue
-        is_present, reason = bool(arrays[mask].item()), str(array.item())
+        if mask is None or status != "ok":
+            continue  # the whole artifact is empty, and its meta says why
+        is_present = bool(arrays[mask].item())
         if is_present and reason:
             message = f"{shown(reason)} though {mask} is true"
             issues.append(_error("reason_without_missing", name, message))
@@ -340,14 +339,10 @@ def _find_part_mask(part: str, arrays: Mapping[str, np.ndarray]) -> str | None:
     )
 
 
-def _count(mask: np.ndarray) -> str:
-    return f"{int(mask.sum())} of {mask.size}"
-
-
-def _first(mask: np.ndarray) -> str:
-    if mask.ndim == 0:
+def _tell_place(before: int, array: np.ndarray) -> str:
+    if array.ndim == 0:
         return ""
-    place = [int(axis[0]) for axis in np.nonzero(mask)]
+    place = [int(axis) for axis in np.unravel_index(before, array.shape)]
     return f", first at {place}"
 
 

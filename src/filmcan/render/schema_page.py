@@ -43,7 +43,7 @@ def render_schema_page(schema: ArtifactSchema) -> str:
         "",
         *(line for tier in _SENTENCES for line in _render_tier(schema.keys.values(), tier)),
         *_render_features(schema.features, open_features=schema.open_features),
-        "## Reasons for an empty artifact",
+        "## Reasons why the artifact, or a part of it, is empty",
         "",
         *(
             f"- `{reason}`{'' if reason in CANONICAL_REASONS else ' (of its own)'}"
