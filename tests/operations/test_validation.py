@@ -10,22 +10,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from filmcan.errors import NotFoundError
+from filmcan.errors import NotFoundError, StoreUnavailableError
 from filmcan.npz.writer import write_npz
 from filmcan.operations.validation import merge_verdicts, validate_target
+from filmcan.store.base import FORMAT_MARKER, Listing
+from filmcan.store.inspect import inspect_store
 from filmcan.store.local import LocalBackend
+from filmcan.store.tombstones import Deletion, find_tombstone, write_tombstone
 from filmcan.store.transaction import RunTransaction
 from filmcan.testing.artifacts import COMPONENT, NOW, build_product, build_run_record
 
 
-@pytest.fixture
-def run_folder(tmp_path: Path) -> Path:
-    backend = LocalBackend(tmp_path / "store")
-    run = build_run_record()
-    transaction = RunTransaction.create(backend, run, lambda: NOW)
+def write_run(store: Path, run_id: str) -> Path:
+    run = build_run_record(run_id=run_id)
+    transaction = RunTransaction.create(LocalBackend(store), run, lambda: NOW)
     transaction.commit(build_product(run))
     transaction.finish(source={}, peak_rss_bytes=None)
-    return tmp_path / "store" / "local" / "v1" / "r1"
+    return store / "local" / "v1" / run_id
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path) -> Path:
+    return write_run(tmp_path / "store", "r1")
 
 
 def found(target: Path) -> list[tuple[str, str]]:
@@ -331,3 +337,249 @@ def test_findings_say_where_they_lie(run_folder: Path) -> None:
     artifact_of(run_folder).unlink()
     (issue,) = validate_target(str(run_folder.parents[2])).report
     assert issue.where.startswith(f"local/v1/r1/{COMPONENT}/{COMPONENT}.")
+
+
+# --- what cannot be read -------------------------------------------------------------------------
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, method: str, *ends: str) -> None:
+    """Let a method of the disk's backend fail wherever its path ends so."""
+    whole = getattr(LocalBackend, method)
+
+    def fail(self: LocalBackend, path: str, **options: object) -> object:
+        if path.endswith(ends):
+            raise StoreUnavailableError("Permission denied", where=path)
+        return whole(self, path, **options)
+
+    monkeypatch.setattr(LocalBackend, method, fail)
+
+
+@pytest.mark.parametrize("method", ["open", "read_at"])
+def test_a_file_that_cannot_be_read_is_reported_and_the_rest_is_judged(
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    (run_folder / COMPONENT / "stray.npz").write_bytes(b"")
+    if method == "open":
+        refuse(monkeypatch, "open", ".npz")
+    else:
+
+        def fail(*_: object) -> bytes:
+            raise StoreUnavailableError("Input/output error")
+
+        monkeypatch.setattr("filmcan.npz.source.FileSource.read_at", fail)
+    for target in (run_folder, run_folder.parents[2]):
+        assert found(target) == [("error", "unreadable"), ("warning", "unlisted_file")]
+    assert found(run_folder / COMPONENT)[0] == ("error", "unreadable")
+    (issue, _) = validate_target(str(run_folder)).report
+    assert issue.where.startswith(f"local/v1/r1/{COMPONENT}/{COMPONENT}.")
+
+
+def test_a_manifest_that_cannot_be_read_is_reported_and_other_runs_are_judged(
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (write_run(run_folder.parents[2], "r2") / "context.json").write_text("{}")
+    refuse(monkeypatch, "read", "r1/manifest.json")
+    verdict = validate_target(str(run_folder.parents[2]))
+    told = [(issue.code, issue.where) for issue in verdict.report]
+    assert ("unreadable", "local/v1/r1/manifest.json") in told
+    assert ("forbidden_json", "local/v1/r2/context.json") in told
+
+
+@pytest.mark.parametrize("folder", ["local", "local/v1", "local/v1/r1", f"local/v1/r1/{COMPONENT}"])
+def test_a_folder_that_cannot_be_read_is_reported_and_the_rest_is_judged(
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    store = run_folder.parents[2]
+    shutil.copytree(run_folder.parents[1], store / "other")
+    refuse(monkeypatch, "list_folder", folder)
+    if folder.endswith("r1"):
+        refuse(monkeypatch, "read", f"{folder}/manifest.json")
+    told = [(issue.code, issue.where) for issue in validate_target(str(store)).report]
+    assert ("unreadable", folder) in told
+    assert ("place", "other/v1/r1") in told or folder != "local"
+
+
+def test_a_store_that_cannot_be_read_at_all_is_an_error_of_the_store(
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = run_folder.parents[2]
+    whole = LocalBackend.list_folder
+
+    def fail(self: LocalBackend, folder: str) -> Listing:
+        if folder in ("", "local/v1"):
+            raise StoreUnavailableError("Stale file handle")
+        return whole(self, folder)
+
+    monkeypatch.setattr(LocalBackend, "list_folder", fail)
+    with pytest.raises(StoreUnavailableError, match="Stale"):
+        validate_target(str(store))
+    refuse(monkeypatch, "list_folder", "local/v1/r1")
+    refuse(monkeypatch, "read", "manifest.json")
+    with pytest.raises(StoreUnavailableError, match="Permission"):
+        validate_target(str(run_folder))
+
+
+def test_housekeeping_that_cannot_be_read_is_reported(
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse(monkeypatch, "list_folder", "_filmcan/locks", "_filmcan")
+    assert found(run_folder.parents[2]) == [("error", "unreadable")]
+
+
+def test_a_tombstone_that_cannot_be_read_is_reported_and_the_runs_are_judged(
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = run_folder.parents[2]
+    bury(store, "r9", is_done=True)
+
+    def fail(*_: object, **__: object) -> object:
+        raise StoreUnavailableError("Input/output error")
+
+    monkeypatch.setattr(LocalBackend, "find_versioned", fail)
+    for target in (store, run_folder.parent):
+        assert validated(target) == [("error", "unreadable", "local/v1")]
+        assert validate_target(str(target)).artifacts == 1
+
+
+# --- what fsck says too --------------------------------------------------------------------------
+
+
+def inspected(store: Path) -> list[tuple[str, str, str]]:
+    findings = inspect_store(LocalBackend(store), with_data=False).findings
+    issues = [finding.issue for finding in findings]
+    return sorted((issue.level, issue.code, issue.where) for issue in issues)
+
+
+def validated(target: Path) -> list[tuple[str, str, str]]:
+    issues = validate_target(str(target)).report
+    return sorted((issue.level, issue.code, issue.where) for issue in issues)
+
+
+def bury(store: Path, run_id: str | None, *, is_done: bool) -> None:
+    """Write that a video, or a run of it, was deleted, and leave its bytes."""
+    backend = LocalBackend(store)
+    deletion = Deletion("a" * 16, is_done=is_done)
+    tombstone = find_tombstone(backend, "local/v1").with_deletion(run_id, deletion)
+    write_tombstone(backend, "local/v1", tombstone)
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+@pytest.mark.parametrize("run_id", [None, "r1"])
+@pytest.mark.parametrize("has_manifest", [True, False])
+def test_p11_what_a_deletion_left_is_a_warning_as_fsck_has_it(
+    run_folder: Path, run_id: str | None, has_manifest: bool, is_done: bool
+) -> None:
+    store = run_folder.parents[2]
+    bury(store, run_id, is_done=is_done)
+    if not has_manifest:
+        (run_folder / "manifest.json").unlink()
+    assert validated(store) == inspected(store)
+    expected = "deletion_unfinished" if has_manifest else "manifest_missing"
+    assert ("warning", expected, "local/v1/r1") in validated(store)
+    assert validate_target(str(run_folder)).report.ok
+    for target in (store, run_folder.parent):
+        verdict = validate_target(str(target))
+        assert verdict.report.ok
+        assert (verdict.runs, verdict.artifacts) == (0 if has_manifest else 1, 0)
+
+
+def test_p11_a_run_that_began_after_the_deletion_lives(run_folder: Path) -> None:
+    store = run_folder.parents[2]
+    bury(store, "r1", is_done=True)
+    write_run(store, "r2")
+    assert validated(store) == [("warning", "deletion_unfinished", "local/v1/r1")]
+    assert validate_target(str(store)).runs == 1
+
+
+def test_p11_a_damaged_tombstone_is_told_and_the_runs_are_judged(run_folder: Path) -> None:
+    store = run_folder.parents[2]
+    bury(store, None, is_done=True)
+    (tombstone,) = (store / "_filmcan" / "tombstones").iterdir()
+    tombstone.write_text("nonsense")
+    assert validated(store) == inspected(store)
+    for target in (store, run_folder.parent, run_folder):
+        assert validated(target) == [("error", "tombstone_damaged", "local/v1")]
+        assert validate_target(str(target)).artifacts == 1
+
+
+def test_c4_files_above_the_runs_are_told(run_folder: Path) -> None:
+    store = run_folder.parents[2]
+    for place in ("x.npz", "local/x.npz", "local/v1/note.txt", "local/_tmp_x"):
+        (store / place).write_bytes(b"")
+    assert validated(store) == [
+        ("warning", "leftover_temporary", "local/_tmp_x"),
+        ("warning", "unlisted_file", "local/v1/note.txt"),
+        ("warning", "unlisted_file", "local/x.npz"),
+        ("warning", "unlisted_file", "x.npz"),
+    ]
+
+
+def test_c2_a_folder_that_no_id_names_is_told_as_fsck_has_it(run_folder: Path) -> None:
+    store = run_folder.parents[2]
+    for place in ("_tmp_x/a", "local/_tmp_x", "local/v1/_tmp_x", ".git/a/b/c", "local/v1/.r"):
+        (store / place).mkdir(parents=True)
+    (store / "local" / "_tmp_x" / "a.json").write_text("{}")
+    assert validated(store) == inspected(store)
+    assert {code for _, code, _ in validated(store)} == {"strange_folder"}
+    assert validate_target(str(store)).runs == 1
+    (store / ".git" / "a" / "x.json").write_text("{}")
+    assert ("error", "forbidden_json", ".git/a/x.json") in validated(store)
+
+
+# --- which folder is what ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("has_marker", [True, False])
+def test_a_platform_and_a_video_are_judged_by_their_runs(
+    run_folder: Path, has_marker: bool
+) -> None:
+    store = run_folder.parents[2]
+    write_run(store, "r2")
+    if not has_marker:
+        shutil.rmtree(store / "_filmcan")
+    for target in (store, store / "local", store / "local" / "v1"):
+        verdict = validate_target(str(target))
+        assert (verdict.runs, verdict.artifacts) == (2, 2)
+        assert [issue.code for issue in verdict.report] == []
+    (run_folder.parent / "note.json").write_text("{}")
+    for target in (store, store / "local", store / "local" / "v1"):
+        assert validated(target) == [("error", "forbidden_json", "local/v1/note.json")]
+    assert found(run_folder) == []
+
+
+@pytest.mark.parametrize("has_marker", [True, False])
+def test_runs_that_all_lost_their_manifests_are_found_from_above(
+    run_folder: Path, has_marker: bool
+) -> None:
+    store = run_folder.parents[2]
+    (run_folder / "manifest.json").unlink()
+    if not has_marker:
+        shutil.rmtree(store / "_filmcan")
+    targets = [store, store / "local", store / "local" / "v1"]
+    if has_marker:
+        targets += [run_folder, run_folder / COMPONENT]
+    for target in targets:
+        assert validated(target) == [("error", "manifest_missing", "local/v1/r1")]
+
+
+@pytest.mark.parametrize(
+    "place", ["", "else", "else/where/deep", "store/_filmcan", "store/.git", "store/local/_tmp_x"]
+)
+def test_a_folder_that_is_nothing_of_a_store_is_refused(run_folder: Path, place: str) -> None:
+    top = run_folder.parents[3]
+    folder = top / place
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "notes.txt").write_text("text")
+    if not place:
+        shutil.rmtree(run_folder.parents[2])
+    with pytest.raises(NotFoundError, match="no store, and no platform, video") as caught:
+        validate_target(str(folder))
+    assert caught.value.code == "no_target"
+
+
+def test_a_store_without_runs_is_valid(run_folder: Path) -> None:
+    store = run_folder.parents[2]
+    shutil.rmtree(store / "local")
+    assert (store / FORMAT_MARKER).is_file()
+    verdict = validate_target(str(store))
+    assert (verdict.runs, list(verdict.report)) == (0, [])

@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from filmcan.contract.ids import IdKind, find_id_fault
 from filmcan.contract.manifest import MANIFEST_NAME
 from filmcan.errors import NotFoundError
 from filmcan.npz.artifact import Artifact, open_artifact
+from filmcan.store.base import FORMAT_MARKER
 from filmcan.store.local import LocalBackend
 from filmcan.store.manifests import read_manifest
 from filmcan.store.run import Run
 from filmcan.store.store import Store, open_store
 
+if TYPE_CHECKING:
+    from filmcan.store.base import Backend
+
 __all__ = [
     "Located",
     "Run",
     "Store",
+    "StorePlace",
     "find_run",
+    "find_store_place",
     "locate",
     "open_existing_store",
     "open_run_folder",
     "open_target_store",
 ]
 
-_RUN_SEGMENTS = 3
+_ID_KINDS: tuple[IdKind, ...] = ("platform_id", "video_id", "run_id")
+_RUN_SEGMENTS = len(_ID_KINDS)
 _VIDEO_SEGMENTS = 2
 
 
@@ -57,6 +68,80 @@ def locate(target: str, store: str) -> Located:
     if (path.parent / MANIFEST_NAME).is_file() and path.is_dir():
         return Located(None, open_run_folder(path.parent)[path.name])
     return Located(_find_in_store(target, store), None)
+
+
+@dataclass(frozen=True, slots=True)
+class StorePlace:
+    """A folder of a store, as C2 lays it out.
+
+    Attributes:
+        root: The store's own folder.
+        path: What lies below it, `/`-separated; `""` is the store itself.
+    """
+
+    root: Path
+    path: str = ""
+
+    @property
+    def depth(self) -> int:
+        """0 for the store, 1 for a platform, 2 for a video, 3 for a run."""
+        return len(self.path.split("/")) if self.path else 0
+
+
+def find_store_place(folder: Path) -> StorePlace:
+    """Return what a folder is of a store: the store, a platform, a video, or a run.
+
+    A format marker at it or above tells. A copy of a store, or of a part, may lack one; then the
+    manifests below tell, or where there is none, artifacts that lost theirs.
+
+    Args:
+        folder: Absolute, every link resolved.
+
+    Raises:
+        NotFoundError: It is no folder of a store.
+        StoreUnavailableError: The disk refused.
+    """
+    for root in (folder, *folder.parents[: _RUN_SEGMENTS + 1]):
+        if (root / FORMAT_MARKER).is_file():
+            segments = folder.relative_to(root).parts[:_RUN_SEGMENTS]
+            if all(map(_is_id, _ID_KINDS, segments)):
+                return StorePlace(root, "/".join(segments))
+            break
+    else:
+        for depth in _find_levels(folder):
+            if len(folder.parents) > depth:
+                segments = folder.parts[len(folder.parts) - depth :]
+                return StorePlace((folder, *folder.parents)[depth], "/".join(segments))
+    raise NotFoundError(
+        "this folder is no store, and no platform, video, run or component of one",
+        code="no_target",
+        where=str(folder),
+        hint="Give one of these, or the path of an artifact.",
+    )
+
+
+def _is_id(kind: IdKind, name: str) -> bool:
+    return find_id_fault(kind, name) is None
+
+
+def _find_levels(folder: Path) -> Iterator[int]:
+    """Yield how deep below a store a folder seems to lie, the most telling sign first."""
+    backend = LocalBackend(folder)
+    for sign, extra in ((MANIFEST_NAME, 0), ("*.npz", 1)):
+        for depth in range(_RUN_SEGMENTS):
+            if _lies_below(backend, "", _RUN_SEGMENTS - depth + extra, sign):
+                yield depth
+
+
+def _lies_below(backend: Backend, folder: str, levels: int, sign: str) -> bool:
+    """Tell whether a file with a name of this pattern lies that many folders below."""
+    listing = backend.list_folder(folder)
+    if levels == 0:
+        return any(fnmatchcase(name, sign) for name in listing.files)
+    return any(
+        _lies_below(backend, f"{folder}/{name}" if folder else name, levels - 1, sign)
+        for name in listing.folders
+    )
 
 
 def open_existing_store(store: str) -> Store:
