@@ -117,9 +117,11 @@ def _count_hiding_cells(array: np.ndarray, mask: np.ndarray) -> int:
     for start, (piece, cells) in iterate_pieces(array, spread_mask(mask, array)):
         places = np.flatnonzero(_say_absent(cells) & _find_values(piece))
         if places.size:
-            hiding = np.unique((places + start) // values_per_cell)
-            count += hiding.size - int(hiding[0] == last)
+            hiding = (places + start) // values_per_cell  # in order, each for all it hides
+            count += int(np.count_nonzero(hiding[1:] != hiding[:-1])) + int(hiding[0] != last)
             last = int(hiding[-1])
+        if count == mask.size:
+            break  # every cell is known
     return count
 
 
