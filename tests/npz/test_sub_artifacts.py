@@ -49,9 +49,10 @@ def commit(backend: Backend, *, fill: float = 1.0, threshold: int = 4096) -> Run
         "depth_maps": np.full((SAMPLES, 8, 12), fill, np.float16),
     }
     arrays = build_empty_arrays(get_schema(DEPTH[1], DEPTH[0]), given)
-    product = build_product(record, *DEPTH, reason="dependency_missing", arrays=given)
+    product = build_product(record, *DEPTH, arrays=given, status="ok", empty_reason=None)
     assert set(arrays) == set(product.arrays)
-    masked = {**product.arrays, "frame_present": np.ones(SAMPLES, np.bool_)}
+    masked = {**product.arrays, "feature_values": product.arrays["feature_values"].copy()}
+    masked["feature_values"][0] = SAMPLES
     for key in get_schema(DEPTH[1], DEPTH[0]).keys.values():
         if key.mask == "frame_present" and key.name != "depth_maps" and key.name in masked:
             masked[key.name] = np.ones_like(masked[key.name])
