@@ -332,6 +332,17 @@ def test_c8_bad_content_is_a_report_never_an_exception(
         assert code in [issue.code for issue in report]
 
 
+def test_c8_what_was_carried_from_elsewhere_is_summed_up_in_its_place(tmp_path: Path) -> None:
+    mark = {"imported": {"form": "carried"}}
+    path = save_probe(tmp_path / "a.npz", meta=mark, plain=np.float32([0, np.nan, 0]))
+    for allowed, expected in ((False, "missing_not_nullable"), (True, "imported_carried")):
+        report, _ = validate_source(
+            open_source(path), find_schema=find_probe, allow_carried=allowed
+        )
+        assert [issue.code for issue in report] == [expected]
+        assert report.ok is allowed
+
+
 @pytest.mark.parametrize("required", [None, ()])
 @pytest.mark.parametrize("key", [*build_product(build_run_record()).meta, "imported"])
 def test_c8_an_array_for_any_value_of_the_meta_is_reported(
