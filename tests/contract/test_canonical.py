@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from filmcan.contract import canonical
 from filmcan.contract.canonical import MAX_VALUES, JsonError, canonical_json, parse_json
 
 _VALUES = st.recursive(
@@ -43,6 +44,18 @@ def test_the_order_of_keys_does_not_matter() -> None:
 def test_what_json_cannot_say_is_refused(value: object) -> None:
     with pytest.raises(JsonError):
         canonical_json(value)
+
+
+def test_a_value_that_would_grow_too_large_is_refused_before_any_of_it_is_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It stands before the values without end: without the limit those never return."""
+    monkeypatch.setattr(canonical, "MAX_VALUES", 10)
+    monkeypatch.setattr(json, "dumps", lambda *_, **__: pytest.fail("it was written"))
+    shared = [0] * 5
+    for value in ([shared, shared], {"a": shared, "b": {"c": 1}}, [[0] * 11]):
+        with pytest.raises(JsonError, match="more than 10 values"):
+            canonical_json(value)
 
 
 def _build_cycles() -> list[object]:
