@@ -399,20 +399,26 @@ def test_a_folder_that_cannot_be_read_is_reported_and_the_rest_is_judged(
     assert ("place", "other/v1/r1") in told or folder != "local"
 
 
+@pytest.mark.parametrize("refusing", [[0], [1, 2], [0, 1, 2, 3]], ids=str)
 def test_a_store_that_cannot_be_read_at_all_is_an_error_of_the_store(
-    run_folder: Path, monkeypatch: pytest.MonkeyPatch
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch, refusing: list[int]
 ) -> None:
-    store = run_folder.parents[2]
-    whole = LocalBackend.list_folder
+    """It may refuse from the first look on, at that one, or when it was half judged."""
+    whole, looks = LocalBackend.list_folder, iter(range(99))
 
     def fail(self: LocalBackend, folder: str) -> Listing:
-        if folder in ("", "local/v1"):
+        if folder in ("", "local") and next(looks) in refusing:
             raise StoreUnavailableError("Stale file handle")
         return whole(self, folder)
 
     monkeypatch.setattr(LocalBackend, "list_folder", fail)
     with pytest.raises(StoreUnavailableError, match="Stale"):
-        validate_target(str(store))
+        validate_target(str(run_folder.parents[2]))
+
+
+def test_a_run_that_cannot_be_read_at_all_is_an_error_when_it_was_asked_for(
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     refuse(monkeypatch, "list_folder", "local/v1/r1")
     refuse(monkeypatch, "read", "manifest.json")
     with pytest.raises(StoreUnavailableError, match="Permission"):
