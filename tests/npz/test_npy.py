@@ -119,8 +119,16 @@ def test_p4_a_failed_sync_fails_the_write() -> None:
         write_npy(io.BytesIO(), _LARGE, sync=sync)
 
 
-def test_text_that_is_no_text_is_refused() -> None:
-    raw = make_raw_npy("{'descr': '<U1', 'fortran_order': False, 'shape': ()}", b"\0\0\x11\0")
-    with pytest.raises(InvalidArtifactError) as caught:
-        open_npy(raw).read()
-    assert caught.value.code == "npy_text"
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("fortran", [False, True])
+def test_b2_text_that_is_no_text_is_refused_by_every_way_of_reading(
+    order: str, *, fortran: bool, counting_source: Any
+) -> None:
+    header = f"{{'descr': '{order}U1', 'fortran_order': {fortran}, 'shape': (2, 1)}}"
+    raw = make_raw_npy(header, np.array([0x61, 0x110000], f"{order}u4").tobytes())
+    for npy in (open_npy(raw), open_npy(counting_source(raw))):
+        for read in (npy.read, npy.map, lambda npy=npy: npy.read(slice(1, 2))):
+            with pytest.raises(InvalidArtifactError) as caught:
+                read()
+            assert caught.value.code == "npy_text"
+            assert caught.value.where == npy.name

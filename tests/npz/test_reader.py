@@ -269,6 +269,36 @@ def test_rows_of_a_0d_array_are_refused() -> None:
     assert (caught.value.code, caught.value.where) == ("no_rows", "memory: a")
 
 
+@pytest.mark.parametrize(
+    "array", [np.arange(3), np.asfortranarray(np.ones((3, 2))), np.array(["a", None, 1], object)]
+)
+def test_rows_in_steps_of_nothing_are_refused(array: np.ndarray) -> None:
+    with pytest.raises(InvalidArtifactError, match="steps of 0") as caught:
+        open_npz(make_npz({"a": make_npy(array)})).read("a", slice(0, 3, 0))
+    assert (caught.value.code, caught.value.where) == ("no_rows", "memory: a")
+
+
+@pytest.mark.parametrize("method", [0, DEFLATED])
+@pytest.mark.parametrize("shape", ["(3,)", "(3, 1)"])
+@pytest.mark.parametrize("fortran", [False, True])
+def test_b2_text_beyond_unicode_is_refused_by_every_way_of_reading(
+    method: int, shape: str, *, fortran: bool
+) -> None:
+    header = f"{{'descr': '<U1', 'fortran_order': {fortran}, 'shape': {shape}}}"
+    points = np.array([0x61, 0x110000, 0x62], "<u4").tobytes()
+    npz = open_npz(make_npz({"a": make_raw_npy(header, points)}, method=method))
+    for read in (
+        lambda: npz.read("a"),
+        lambda: npz.read("a", verify=False),
+        lambda: npz.map("a"),
+        lambda: npz.read("a", slice(1, 2)),
+        lambda: npz.read("a", slice(None, None, -1)),
+    ):
+        with pytest.raises(InvalidArtifactError) as caught:
+            read()
+        assert (caught.value.code, caught.value.where) == ("npy_text", "memory: a")
+
+
 @pytest.mark.parametrize("major", [1, 2, 3])
 @pytest.mark.parametrize(
     "header",

@@ -31,7 +31,7 @@ from filmcan.npz.stored_array import (
     plan_rows,
     read_stored,
     read_stored_rows,
-    take_step,
+    take_rows,
     view_bytes,
 )
 from filmcan.npz.zip_directory import Directory
@@ -112,7 +112,7 @@ class MemberData:
         array = allocate(plan.span)
         stream.skip(plan.start)
         stream.read_into(view_bytes(array))
-        return take_step(array, plan.step)
+        return take_rows(array, plan)
 
     def map_array(self, member: Member, *, verify: bool) -> np.ndarray:
         """Return a read-only view of a stored array; `verify` reads and checks it instead."""

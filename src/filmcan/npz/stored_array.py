@@ -35,10 +35,12 @@ def plan_rows(header: NpyHeader, rows: slice) -> Rows | None:
     """Return what to read; None when the rows do not lie together (Fortran order).
 
     Raises:
-        InvalidArtifactError: The array has no axis.
+        InvalidArtifactError: The array has no axis, or the slice no step.
     """
     if not header.shape:
         raise refuse("no_rows", "a 0-d array has no rows")
+    if rows.step == 0:
+        raise refuse("no_rows", "rows in steps of 0 are none", "Give a step of 1 or more.")
     if header.fortran and len(header.shape) > 1:
         return None
     wanted = range(*rows.indices(header.shape[0]))
@@ -49,9 +51,13 @@ def plan_rows(header: NpyHeader, rows: slice) -> Rows | None:
     return Rows(first * row_bytes, _resize(header, last - first + 1), wanted.step)
 
 
-def take_step(array: np.ndarray, step: int) -> np.ndarray:
-    """Return every step-th row, in memory of its own."""
-    return array if step == 1 else array[::step].copy()
+def take_rows(array: np.ndarray, plan: Rows) -> np.ndarray:
+    """Return every step-th row of what was read, in memory of its own, its text checked."""
+    if plan.step != 1:
+        array = array[:: plan.step].copy()
+    if plan.span.dtype.kind == "U":
+        check_text(array)
+    return array
 
 
 def read_stored(
@@ -81,14 +87,20 @@ def read_stored_rows(source: ByteSource, header: NpyHeader, offset: int, rows: s
         return map_stored(source, header, offset)[rows].copy(order="K")
     array = allocate(plan.span)
     read_into(source, offset + plan.start, view_bytes(array))
-    return take_step(array, plan.step)
+    return take_rows(array, plan)
 
 
 def map_stored(source: ByteSource, header: NpyHeader, offset: int) -> np.ndarray:
-    """Return an array read-only, without copying where the source allows it."""
+    """Return an array read-only, without copying where the source allows it.
+
+    Text is looked through: what lies beyond Unicode ends in CPython as a `SystemError`.
+    """
     if header.items and isinstance(source, LocalSource):
         view = source.find_view(offset, header.items * header.dtype.itemsize)
-        return lay_out(np.frombuffer(view, header.dtype), header)
+        flat = np.frombuffer(view, header.dtype)
+        if header.dtype.kind == "U":
+            check_text(flat)
+        return lay_out(flat, header)
     array, _ = read_stored(source, header, offset, verify=False)
     array.flags.writeable = False
     return array
