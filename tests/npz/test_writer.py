@@ -254,6 +254,9 @@ def test_p4_a_failed_sync_fails_the_write(count: int) -> None:
         ({"-a": np.zeros(1)}, "zip_name", ""),
         ({"meta": np.zeros(1)}, "zip_name", ""),
         ({"a": np.zeros(1), "A": np.zeros(1)}, "zip_duplicate", ""),
+        ({"a.npy": np.zeros(1)}, "zip_name", ""),
+        ({3: np.zeros(1)}, "zip_name", ""),
+        ([np.zeros(1)], "not_a_dict", ""),
         ({f"k{i}": np.zeros(1) for i in range(4_095)}, "limit_exceeded", ""),
     ],
 )
@@ -265,6 +268,42 @@ def test_what_cannot_be_read_back_is_not_written(
         write_npz(file, arrays, {})
     assert (caught.value.code, caught.value.where) == (code, where)
     assert file.getvalue() == b""
+
+
+def test_keys_that_cannot_stand_side_by_side_are_both_named() -> None:
+    with pytest.raises(InvalidArtifactError, match="'Ab' and 'aB' differ only in case"):
+        write_npz(io.BytesIO(), {"x": np.zeros(1), "Ab": np.zeros(1), "aB": np.zeros(1)}, {})
+
+
+@pytest.mark.parametrize("meta", [None, 3, [("a", 1)]])
+def test_a_meta_that_is_no_dict_is_refused(meta: Any) -> None:
+    with pytest.raises(InvalidArtifactError, match="expected meta as a dict") as caught:
+        write_npz(io.BytesIO(), {}, meta)
+    assert caught.value.code == "not_a_dict"
+
+
+_UNITS = """
+import io, sys, numpy as np
+from filmcan.npz.writer import write_npz
+def write(unit):
+    return write_npz(io.BytesIO(), {"t": np.array([1, 2], unit)}, {}).sha256
+print([write(unit) for unit in sys.argv[1:]][-1])
+"""
+
+
+def test_c4_what_was_written_before_does_not_show() -> None:
+    """`M8[1000ms]` equals `M8[s]`, and so does its hash, yet each is spelled its own way."""
+    digests = set()
+    for units in (["M8[s]"], ["M8[1000ms]", "M8[s]"]):
+        found = subprocess.run(
+            [sys.executable, "-c", _UNITS, *units],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        digests.add(found.stdout)
+    assert len(digests) == 1
 
 
 @pytest.mark.parametrize(

@@ -143,11 +143,19 @@ def _parse_text(raw: bytes, end: int) -> tuple[NpyHeader, int]:
     return NpyHeader(dtype, shape, fortran == "True", end, count), count * dtype.itemsize
 
 
-@functools.lru_cache(maxsize=512)
 def build_header(dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> bytes:
     """Return the header of an array in C order, padded so that its data stay aligned."""
+    return _build_text(dtype.str, shape)
+
+
+@functools.lru_cache(maxsize=512)
+def _build_text(descr: str, shape: tuple[int, ...]) -> bytes:
+    """Return a header; by the type's text, since types may be equal and yet be spelled in two ways.
+
+    `M8[1000ms]` equals `M8[s]`: which of them was written before must not show (C4.5).
+    """
     axes = f"({shape[0]},)" if len(shape) == 1 else f"({', '.join(map(str, shape))})"
-    text = f"{{'descr': '{dtype.str}', 'fortran_order': False, 'shape': {axes}, }}"
+    text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {axes}, }}"
     length = -(-(10 + len(text) + 1) // _HEADER_ALIGNMENT) * _HEADER_ALIGNMENT - 10
     head = MAGIC + b"\x01\x00" + length.to_bytes(2, "little")
     return head + text.ljust(length - 1).encode("ascii") + b"\n"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import IO, NamedTuple
@@ -18,6 +18,7 @@ from typing import IO, NamedTuple
 import numpy as np
 
 from filmcan.contract.canonical import JsonError, canonical_json, parse_json
+from filmcan.errors import InvalidArtifactError
 from filmcan.npz import zip_format as z
 from filmcan.npz.crc import crc32
 from filmcan.npz.dtypes import check_text, normalise
@@ -99,18 +100,34 @@ def write_npz(
 
 def _plan_parts(arrays: Mapping[str, np.ndarray], meta: Mapping[str, object]) -> list[Part]:
     """Return the members in their final order."""
+    for what, given in (("arrays", arrays), ("meta", meta)):
+        if not isinstance(given, Mapping):
+            raise refuse("not_a_dict", f"expected {what} as a dict, got a {type(given).__name__}")
     if {META, META_JSON} & set(arrays):
         raise refuse("zip_name", f"{META} and {META_JSON} are written from the meta")
     if len(arrays) + 2 > DEFAULT_LIMITS.max_members:
         raise over_limit("max_members", f"{len(arrays)} arrays")
-    if len({key.casefold() for key in arrays}) != len(arrays):
-        raise refuse("zip_duplicate", "two keys differ only in case")
+    keys: Collection[object] = arrays  # whatever a caller without types gives
+    if len({key.casefold() for key in keys if isinstance(key, str)}) != len(keys):
+        raise _refuse_keys(keys)
     parts = [plan_part(key, array) for key, array in arrays.items()]
     parts.sort(key=lambda part: (-part.size, part.key))
     try:
         return [*parts, *_plan_meta(meta)]
     except PLACELESS as error:
         raise_at(error, None, META)
+
+
+def _refuse_keys(keys: Iterable[object]) -> InvalidArtifactError:
+    """Return the error for keys of which one is no text, or two are the same on some disk."""
+    found: dict[str, str] = {}
+    for key in keys:
+        if not isinstance(key, str):
+            break
+        twin = found.setdefault(key.casefold(), key)
+        if twin is not key:
+            return refuse("zip_duplicate", f"{twin!r:.100} and {key!r:.100} differ only in case")
+    return refuse("zip_name", f"a key must be text, got {key!r:.100}")
 
 
 def _plan_meta(meta: Mapping[str, object]) -> tuple[Part, Part]:
