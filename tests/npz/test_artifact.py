@@ -84,6 +84,14 @@ def test_its_picture_is_one_line(path: Path) -> None:
     )
 
 
+def test_its_picture_is_one_line_also_when_the_references_are_damaged() -> None:
+    artifact = _open({"sub_artifacts": np.array("{")}, {"producer": "x", "status": "ok"})
+    size = artifact.npz.size_bytes
+    assert repr(artifact) == (
+        f"<Artifact memory: x, ok, unreadable sub_artifacts: sub_artifacts, {size} bytes>"
+    )
+
+
 def test_an_empty_artifact_says_why() -> None:
     artifact = _open({}, {"status": "empty", "empty_reason": "no_faces_in_video"})
     assert (artifact.status, artifact.empty_reason) == ("empty", "no_faces_in_video")

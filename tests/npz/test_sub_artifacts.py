@@ -17,7 +17,7 @@ from filmcan.errors import InvalidArtifactError, NotFoundError
 from filmcan.npz.artifact import Artifact
 from filmcan.npz.reader import open_npz
 from filmcan.npz.source import MemorySource
-from filmcan.npz.sub_artifacts import build_references, parse_references
+from filmcan.npz.sub_artifacts import SubArtifact, build_references, parse_references
 from filmcan.npz.validate import validate_source
 from filmcan.npz.writer import write_npz
 from filmcan.operations.validation import validate_target
@@ -118,6 +118,7 @@ def test_p9_a_changed_byte_beside_is_found_on_a_whole_read_and_by_validate(folde
     with pytest.raises(InvalidArtifactError) as refusal:
         filmcan.open_artifact(npz)["depth_maps"]
     assert refusal.value.code == "hash_mismatch"
+    assert refusal.value.where == f"{npz.name}: depth_maps"
     codes = [issue.code for issue in validate_target(str(folder.parent)).report]
     assert codes.count("hash_mismatch") == 2  # by the manifest's digest, and by the artifact's
 
@@ -134,11 +135,27 @@ def test_c9_a_file_that_is_gone_is_found(folder: Path) -> None:
 def test_c9_another_array_under_the_name_is_refused(folder: Path) -> None:
     (npy,), (npz,) = folder.glob("*.npy"), folder.glob("*.npz")
     np.save(npy, np.zeros((2, 2), np.float32))
-    with pytest.raises(InvalidArtifactError, match="the artifact says"):
+    with pytest.raises(InvalidArtifactError, match="the artifact says") as caught:
         filmcan.open_artifact(npz).map("depth_maps")
+    assert caught.value.where == f"{npz.name}: depth_maps"
     np.save(npy, np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(InvalidArtifactError, match="object"):
         filmcan.open_artifact(npz).map("depth_maps")
+
+
+def _refer(key: str) -> str:
+    """Return references in which nothing is wrong unless the key is."""
+    sound = {"path": "x.npy", "size_bytes": 1, "sha256": "0" * 64, "dtype": "u1", "shape": []}
+    return json.dumps({key: sound})
+
+
+def test_p10_a_key_beside_is_one_that_a_member_could_have() -> None:
+    assert list(parse_references(_refer("ä" * 125))) == ["ä" * 125]
+    with pytest.raises(InvalidArtifactError) as caught:
+        parse_references(_refer("../\n\x1b[31m"))
+    assert str(caught.value).isprintable()
+    with pytest.raises(InvalidArtifactError, match="cannot be a key"):
+        build_references([SubArtifact("a/b", "x.npy", 1, "0" * 64, "u1", ())])
 
 
 @pytest.mark.parametrize(
@@ -153,6 +170,7 @@ def test_c9_another_array_under_the_name_is_refused(folder: Path) -> None:
         '{"a": {"path": "x.npy", "size_bytes": -1}}',
         '{"a": {"path": "x.npy", "shape": [true]}}',
         '{"a": {"path": "x.npy", "more": 1}}',
+        *(_refer(key) for key in ("", "../a", ".a", "a/b", "a:b", "a\x1b[31m", "a.npy", "ä" * 126)),
     ],
 )
 def test_p10_references_are_parsed_strictly_and_lead_nowhere_else(text: str) -> None:
@@ -177,8 +195,9 @@ def test_a_key_cannot_lie_inside_and_beside(folder: Path) -> None:
         "depth_maps": np.zeros(1, np.float32),
     }
     write_npz(buffer, arrays, filmcan.read_meta(npz))
-    with pytest.raises(InvalidArtifactError, match="and beside it"):
+    with pytest.raises(InvalidArtifactError, match=r"depth_maps is in .* and beside it") as caught:
         Artifact(open_npz(buffer.getvalue())).keys()
+    assert caught.value.where == "memory: sub_artifacts"
 
 
 @pytest.mark.parametrize(
@@ -200,7 +219,7 @@ def test_p10_damaged_references_are_an_issue_in_few_words(
     np.savez_compressed(path, sub_artifacts=references)
     with pytest.raises(InvalidArtifactError) as caught:
         Artifact(open_npz(path)).keys()
-    assert caught.value.code == code
+    assert (caught.value.code, caught.value.where) == (code, "a.npz: sub_artifacts")
     assert len(str(caught.value)) < 10_000
     with_meta = tmp_path / "b.npz"
     np.savez_compressed(with_meta, sub_artifacts=references, meta=np.array({}, dtype=object))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self, cast
 
 import numpy as np
 
-from filmcan.errors import InvalidArtifactError, NotFoundError
+from filmcan.errors import FilmcanError, InvalidArtifactError, NotFoundError
 from filmcan.npz.limits import DEFAULT_LIMITS, ReadLimits
 from filmcan.npz.notebook import ask_face
 from filmcan.npz.reader import META, META_JSON, NpzReader, open_npz
@@ -136,7 +136,8 @@ class Artifact:
         Raises:
             InvalidArtifactError: The references are damaged.
         """
-        return SubArtifacts(read_references(self.npz), self._open_beside or self._open_neighbour)
+        open_beside = self._open_beside or self._open_neighbour
+        return SubArtifacts(read_references(self.npz), open_beside, self.npz)
 
     def dtype(self, key: str) -> np.dtype[np.generic]:
         """Return the element type of an array without reading it.
@@ -235,12 +236,16 @@ class Artifact:
         return str(ask_face("show_artifact", self))
 
     def __repr__(self) -> str:
-        """Say what it is in one line, also when the meta cannot be read."""
+        """Say what it is in one line, also when meta or references cannot be read."""
         try:
             said = f"{self.component}, {self.status}"
-        except InvalidArtifactError as error:
+        except FilmcanError as error:
             said = f"unreadable meta: {error.code}"
-        return f"<Artifact {self.name}: {said}, {len(self)} keys, {self.npz.size_bytes} bytes>"
+        try:
+            count = f"{len(self)} keys"
+        except FilmcanError as error:
+            count = f"unreadable {SUB_ARTIFACTS}: {error.code}"
+        return f"<Artifact {self.name}: {said}, {count}, {self.npz.size_bytes} bytes>"
 
     def _open_neighbour(self, name: str) -> ByteSource:
         if self.path is None:

@@ -14,13 +14,14 @@ import numpy as np
 
 from filmcan.contract.canonical import JsonError, canonical_json, parse_json
 from filmcan.contract.ids import find_id_fault
-from filmcan.contract.issues import Issue
+from filmcan.contract.issues import Issue, shown
 from filmcan.contract.reading import MAX_PROBLEMS, ObjectReader
 from filmcan.contract.records import find_digest_fault
 from filmcan.npz.npy import NpyReader, open_npy
 from filmcan.npz.reader import NpzReader
-from filmcan.npz.refusal import refuse
+from filmcan.npz.refusal import PLACELESS, Named, raise_at, refuse
 from filmcan.npz.source import ByteSource, choose_step, read_exactly
+from filmcan.npz.zip_names import build_name, find_key_fault
 
 SUB_ARTIFACTS = "sub_artifacts"
 OpenBeside = Callable[[str], ByteSource]
@@ -54,9 +55,18 @@ class SubArtifact:
 class SubArtifacts:
     """The arrays of one artifact that lie in files of their own, each opened when asked for."""
 
-    def __init__(self, references: Mapping[str, SubArtifact], open_beside: OpenBeside) -> None:
-        """Remember where they lie; nothing is opened yet."""
+    def __init__(
+        self, references: Mapping[str, SubArtifact], open_beside: OpenBeside, artifact: Named
+    ) -> None:
+        """Remember where they lie; nothing is opened yet.
+
+        Args:
+            references: Key -> what the artifact says of it.
+            open_beside: Opens a file of the artifact's folder by its name.
+            artifact: Whom errors name.
+        """
         self.references = references
+        self._artifact = artifact
         self._open_beside = open_beside
         self._open: dict[str, NpyReader] = {}
 
@@ -70,7 +80,10 @@ class SubArtifacts:
         if key not in self._open:
             reference = self.references[key]
             source = self._open_beside(reference.path)
-            self._open[key] = _hold(open_npy(source), source.size, reference)
+            try:
+                self._open[key] = _hold(open_npy(source), source.size, reference)
+            except PLACELESS as error:
+                raise_at(error, self._artifact, key)
         return self._open[key]
 
     def read(self, key: str, rows: slice | None, *, verify: bool) -> np.ndarray:
@@ -94,16 +107,10 @@ class SubArtifacts:
         """
         reference = self.references[key]
         source = self._open_beside(reference.path)
-        digest = hashlib.sha256()
-        step = choose_step(source, _HASH_BYTES)
-        for offset in range(0, source.size, step):
-            digest.update(read_exactly(source, offset, min(step, source.size - offset)))
-        if digest.hexdigest() != reference.sha256:
-            raise refuse(
-                "hash_mismatch",
-                f"{reference.path} has sha256 {digest.hexdigest()}, "
-                f"the artifact says {reference.sha256}",
-            )
+        try:
+            _check_digest(source, reference)
+        except PLACELESS as error:
+            raise_at(error, self._artifact, key)
 
     def close(self) -> None:
         """Close what is open; arrays and memory maps stay valid."""
@@ -120,10 +127,14 @@ def read_references(npz: NpzReader) -> dict[str, SubArtifact]:
     """
     if SUB_ARTIFACTS not in npz:
         return {}
-    references = parse_references(npz.read_text(SUB_ARTIFACTS, "sub_artifacts"))
-    for key in references:
-        if key in npz:
-            raise refuse("sub_artifacts", f"{key} is in the artifact and beside it")
+    text = npz.read_text(SUB_ARTIFACTS, "sub_artifacts")
+    try:
+        references = parse_references(text)
+        for key in references:
+            if key in npz:
+                raise refuse("sub_artifacts", f"{key} is in the artifact and beside it")
+    except PLACELESS as error:
+        raise_at(error, npz, SUB_ARTIFACTS)
     return references
 
 
@@ -133,17 +144,21 @@ def build_sub_artifact_name(key: str, sha256: str) -> str:
 
 
 def build_references(references: Iterable[SubArtifact]) -> np.ndarray:
-    """Return the member `sub_artifacts`: str, 0-d."""
-    table = {
-        item.key: {
+    """Return the member `sub_artifacts`: str, 0-d.
+
+    Raises:
+        InvalidArtifactError: A key is none that the writer takes.
+    """
+    table: dict[str, object] = {}
+    for item in references:
+        build_name(item.key)  # refuses what no member could be called
+        table[item.key] = {
             "path": item.path,
             "size_bytes": item.size_bytes,
             "sha256": item.sha256,
             "dtype": item.dtype,
             "shape": list(item.shape),
         }
-        for item in references
-    }
     return np.array(canonical_json(table))
 
 
@@ -151,7 +166,8 @@ def parse_references(text: str) -> dict[str, SubArtifact]:
     """Return key -> reference.
 
     Raises:
-        InvalidArtifactError: The text is damaged, or a path leads out of the artifact's folder.
+        InvalidArtifactError: The text is damaged, a key is none that a member could have, or a path
+            leads out of the artifact's folder.
     """
     try:
         value = parse_json(text)
@@ -161,7 +177,11 @@ def parse_references(text: str) -> dict[str, SubArtifact]:
     root = ObjectReader(value, "", problems)
     found = {}
     for key in root.value:
-        found[key] = _parse_reference(key, root.child(key))
+        fault = find_key_fault(key)
+        if fault:
+            root.report(f"the key {fault}", shown(key))
+        else:
+            found[key] = _parse_reference(key, root.child(key))
         if len(problems) >= MAX_PROBLEMS:
             break
     if problems:
@@ -184,6 +204,19 @@ def _parse_reference(key: str, reader: ObjectReader) -> SubArtifact:
         dtype=reader.text("dtype"),
         shape=tuple(shape),
     )
+
+
+def _check_digest(source: ByteSource, reference: SubArtifact) -> None:
+    digest = hashlib.sha256()
+    step = choose_step(source, _HASH_BYTES)
+    for offset in range(0, source.size, step):
+        digest.update(read_exactly(source, offset, min(step, source.size - offset)))
+    if digest.hexdigest() != reference.sha256:
+        raise refuse(
+            "hash_mismatch",
+            f"{reference.path} has sha256 {digest.hexdigest()}, "
+            f"the artifact says {reference.sha256}",
+        )
 
 
 def _hold(reader: NpyReader, size_bytes: int, reference: SubArtifact) -> NpyReader:

@@ -165,7 +165,7 @@ def _read_sub_artifacts(
     arrays: dict[str, np.ndarray] = {}
     issues = []
     if open_beside is not None:
-        beside = SubArtifacts(references, open_beside)
+        beside = SubArtifacts(references, open_beside, reader)
         for key, reference in references.items():
             try:
                 beside.check(key)

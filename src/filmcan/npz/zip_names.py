@@ -12,6 +12,9 @@ from filmcan.npz.zip_format import FLAG_UTF8
 MAX_NAME_BYTES = 255
 SUFFIX = ".npy"
 
+_DOUBLED = f"ends in {SUFFIX}, by which numpy takes another array for it"
+"""`NpzFile` finds `a` by both names of its member, `a` and `a.npy`, before it asks for a key."""
+
 _FORBIDDEN = re.compile(r'[/\\:*?"<>|]')
 _OURS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 
@@ -36,9 +39,19 @@ def parse_name(name: bytes, flags: int) -> tuple[str, str]:
     key = text.removesuffix(SUFFIX)
     if not key or key == text:
         raise refuse("zip_name", f"member {text!r} is no array: expected <key>{SUFFIX}")
-    if key.startswith(".") or not key.isprintable() or _FORBIDDEN.search(key):
-        raise refuse("zip_name", f"member name {text!r} is not plain")
+    fault = find_key_fault(key)
+    if fault:
+        raise refuse("zip_name", f"member name {text!r}: its key {fault}")
     return key, unicodedata.normalize("NFC", key).casefold()
+
+
+def find_key_fault(key: str) -> str | None:
+    """Return why a text can be no key of an array from anywhere, None when it can be one."""
+    if len(key.encode("utf-8", "surrogatepass")) + len(SUFFIX) > MAX_NAME_BYTES:
+        return f"has more than {MAX_NAME_BYTES - len(SUFFIX)} bytes"
+    if not key or key.startswith(".") or not key.isprintable() or _FORBIDDEN.search(key):
+        return "is not plain"
+    return _DOUBLED if key.endswith(SUFFIX) else None
 
 
 @functools.lru_cache(maxsize=4_096)
@@ -46,7 +59,8 @@ def build_name(key: str) -> bytes:
     """Return the member name for a key of ours.
 
     Raises:
-        InvalidArtifactError: The key has characters other than letters, digits, `_`, `.`, `-`.
+        InvalidArtifactError: The key has characters other than letters, digits, `_`, `.`, `-`, or
+            ends in `.npy`.
     """
     if not _OURS.fullmatch(key):
         raise refuse(
@@ -54,4 +68,6 @@ def build_name(key: str) -> bytes:
             f"{key!r} cannot be a key",
             "Use letters, digits, underscore, dot and hyphen, starting with none of the last two.",
         )
+    if key.endswith(SUFFIX):
+        raise refuse("zip_name", f"the key {key!r} {_DOUBLED}", f"Leave {SUFFIX} out.")
     return (key + SUFFIX).encode("ascii")

@@ -278,6 +278,7 @@ for _name, _member in {
     "long": b"a" * 300 + b".npy",
     "case_suffix": b"a.NPY",
     "folder_entry": b"a.npy/",
+    "suffix_twice": b"a.npy.npy",
 }.items():
     _zip(f"b3_name_{_name}", "zip_name", m.Entry(_member, FLOATS))
 _zip("b3_name_not_utf8", "zip_name", m.Entry(b"\xff.npy", FLOATS, flags=0x800))
