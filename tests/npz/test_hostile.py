@@ -20,9 +20,10 @@ from filmcan.errors import InvalidArtifactError
 from filmcan.npz.reader import open_npz
 from filmcan.npz.writer import write_npz
 from filmcan.testing.hostile_case import MARKER, HostileCase
+from filmcan.testing.hostile_members import make_largest
 from filmcan.testing.hostile_npz import CASES
 from filmcan.testing.hostile_zip import make_zip64
-from filmcan.testing.made_npz import make_meta_npz, wrap_pickle
+from filmcan.testing.made_npz import make_meta_npz, make_npy, make_npz, wrap_pickle
 
 Reader = Callable[[bytes], object]
 
@@ -144,6 +145,42 @@ def test_p8_b1_the_whole_corpus_stays_within_512_mib_and_5_s_and_imports_nothing
     assert max(seconds for _, seconds in results.values()) < 5
     assert events == []
     assert not (tmp_path / MARKER).exists()
+
+
+_KEEPER = """
+import resource, sys
+from pathlib import Path
+from filmcan.npz.reader import open_npz
+from filmcan.npz.validate import validate_npz
+
+path, benign = Path(sys.argv[1]), Path(sys.argv[2])
+validate_npz(benign, [], allow_unknown_schema=True)   # whatever is loaded lazily is loaded now
+pages = int(Path("/proc/self/statm").read_text().split()[0])
+limit = pages * resource.getpagesize() + (512 << 20)
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+with open_npz(path) as npz:
+    npz.check()
+    kept = [npz.read(key) for key in npz]
+    kept.append(npz.read_meta())
+kept.clear()
+print([issue.code for issue in validate_npz(path, [], allow_unknown_schema=True)])
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
+def test_b1_b3_a_file_as_large_as_all_limits_allow_fits_into_512_mib(tmp_path: Path) -> None:
+    (tmp_path / "benign").write_bytes(make_npz({"meta": make_npy(np.array({}, object))}))
+    path = tmp_path / "largest.npz"
+    path.write_bytes(make_largest())
+    assert path.stat().st_size < 1 << 20
+    found = subprocess.run(
+        [sys.executable, "-c", _KEEPER, str(path), str(tmp_path / "benign")],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout == "['meta_disagrees', 'schema_unknown']\n"
 
 
 def test_refusing_leaves_no_open_file_behind(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """How much a reader takes on, whatever a file says of itself (threats B1-B3).
 
-At the defaults no single artifact makes a reader use more than 512 MiB beyond the bytes it stores.
+At the defaults no single artifact makes a reader use more than 512 MiB beyond the bytes it stores,
+also when every array is kept: 320 MiB inflated and, as measured, some 100 MiB for objects and meta.
 Every refusal names the limit, so that an owner of larger files knows which one to raise.
 """
 
@@ -24,11 +25,13 @@ class ReadLimits:
         max_inflated_bytes: Declared size of all compressed members together. Stored members cannot
             be larger than the file; compressed ones can, so they have a limit of their own.
         max_header_bytes: Length of the text of an array header.
-        max_object_bytes: Size of one member that holds an object array.
-        max_object_opcodes: Steps of its decoding.
-        max_object_depth: Nesting of its values.
-        max_object_nodes: Values in it, each counted as often as it would be printed.
-        max_object_text_bytes: Text and binary data in it, counted likewise.
+        max_object_bytes: Size of all object arrays together that one reader reads. This and the
+            next limits hold for the file; a member that is read again does not count again.
+        max_object_opcodes: Steps of their decoding.
+        max_object_depth: Nesting of the values, in each.
+        max_object_nodes: Values in them, each counted as often as it would be printed.
+        max_object_text_bytes: Text and binary data in them, counted likewise, and what decoding
+            copies on the way.
         max_json_chars: Characters of `meta_json`.
     """
 
@@ -36,13 +39,13 @@ class ReadLimits:
     max_directory_bytes: int = 4 * _MIB
     max_member_bytes: int = 16 * _GIB
     max_total_bytes: int = 64 * _GIB
-    max_inflated_bytes: int = 448 * _MIB
+    max_inflated_bytes: int = 320 * _MIB
     max_header_bytes: int = 10_000
-    max_object_bytes: int = 32 * _MIB
-    max_object_opcodes: int = 1_000_000
+    max_object_bytes: int = 8 * _MIB
+    max_object_opcodes: int = 300_000
     max_object_depth: int = 100
-    max_object_nodes: int = 400_000
-    max_object_text_bytes: int = 128 * _MIB
+    max_object_nodes: int = 200_000
+    max_object_text_bytes: int = 32 * _MIB
     max_json_chars: int = 4 * _MIB
 
 

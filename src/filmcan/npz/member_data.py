@@ -14,6 +14,7 @@ from filmcan.npz.dtypes import check_text
 from filmcan.npz.inflate import Inflater
 from filmcan.npz.limits import ReadLimits
 from filmcan.npz.npy_header import PREFIX_BYTES, NpyHeader, find_header_end, parse_header
+from filmcan.npz.object_cost import ObjectLedger
 from filmcan.npz.object_decoder import decode_object
 from filmcan.npz.refusal import over_limit, refuse
 from filmcan.npz.source import (
@@ -54,6 +55,7 @@ class MemberData:
         self._tail_offset = directory.tail_offset
         self._limits = limits
         self._headers: dict[str, NpyHeader] = {}
+        self._ledger = ObjectLedger()
 
     def read_header(self, member: Member) -> NpyHeader:
         """Return type and shape, from the member's first bytes; no CRC is checked."""
@@ -93,7 +95,7 @@ class MemberData:
         if header.is_object:
             if not verify:
                 _check_crc(member, crc32(content))
-            return decode_object(content[header.header_size :], header.shape, self._limits)
+            return self._decode(member, content[header.header_size :], header.shape)
         if not header.items:
             return np.empty(header.shape, header.dtype)
         flat = np.frombuffer(content, header.dtype, -1, header.header_size).copy()
@@ -181,11 +183,16 @@ class MemberData:
         header = parse_header(part, member.size, self._limits)
         return header, offset + header.header_size, None
 
+    def _decode(self, member: Member, data: Buffer, shape: tuple[int, ...]) -> np.ndarray:
+        """Return an object array, within what the file's other object members leave."""
+        with self._ledger.book(member.key) as cost:
+            return decode_object(data, shape, self._limits, cost)
+
     def _read_streaming(self, member: Member, *, verify: bool) -> np.ndarray:
         header, offset, stream = self._open(member)
         if header.is_object:
-            limit = self._limits.max_object_bytes
-            return decode_object(self.read_content(member, limit)[1], header.shape, self._limits)
+            content = self.read_content(member, self._limits.max_object_bytes)[1]
+            return self._decode(member, content, header.shape)
         if stream is None:
             array, crc = read_stored(self._source, header, offset, verify=verify)
         else:

@@ -8,10 +8,12 @@ whole stream has been read and measured.
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import length_hint
 from typing import TYPE_CHECKING
 
 from filmcan.errors import InvalidArtifactError
 from filmcan.npz.limits import ReadLimits
+from filmcan.npz.object_cost import ObjectCost
 from filmcan.npz.object_machine import Machine
 from filmcan.npz.object_values import Builder
 from filmcan.npz.refusal import over_limit, refuse
@@ -44,13 +46,17 @@ _REFUSED = {
 }
 
 
-def decode_object(data: Buffer, shape: tuple[int, ...], limits: ReadLimits) -> np.ndarray:
+def decode_object(
+    data: Buffer, shape: tuple[int, ...], limits: ReadLimits, cost: ObjectCost | None = None
+) -> np.ndarray:
     """Return the object array that a pickle holds.
 
     Args:
         data: The whole pickle, nothing behind it.
         shape: The shape that the array's header states.
-        limits: Bounds on its size and steps.
+        limits: Bounds on its size and steps, together with what they have cost before.
+        cost: What other members of the file have cost; what this one costs is added, also when it
+            is refused. None: it is the only one.
 
     Returns:
         object[shape], of None, bool, int, float, str, bytes, list, tuple, str-keyed dict, numpy
@@ -59,35 +65,43 @@ def decode_object(data: Buffer, shape: tuple[int, ...], limits: ReadLimits) -> n
     Raises:
         InvalidArtifactError: The bytes are anything else.
     """
-    if len(data) > limits.max_object_bytes:
+    cost = ObjectCost() if cost is None else cost
+    size = cost.size_bytes + len(data)
+    if size > limits.max_object_bytes:
         raise over_limit(
-            "max_object_bytes", f"{len(data)} bytes of objects, at most {limits.max_object_bytes}"
+            "max_object_bytes", f"{size} bytes of objects in all, at most {limits.max_object_bytes}"
         )
-    shell = _run(bytes(data), limits)
+    cost.size_bytes = size
+    shell = _run(bytes(data), limits, cost)
     try:
-        return Builder(limits).build_array(shell, shape)
+        return Builder(limits, cost).build_array(shell, shape)
     except RecursionError as error:  # the caller itself is too deep in calls
         message = "values nest deeper than the caller's stack"
         raise over_limit("max_object_depth", message) from error
 
 
-def _run(data: bytes, limits: ReadLimits) -> object:
+def _run(data: bytes, limits: ReadLimits, cost: ObjectCost) -> object:
     """Execute a whole stream and return the one value it leaves."""
-    machine = Machine(data)
+    machine = Machine(data, limits, cost.text_bytes)
     end = len(data)
-    for _ in range(limits.max_object_opcodes):
-        at = machine.at
-        if at >= end:
-            raise refuse("pickle_damaged", "the pickle has no end")
-        machine.at = at + 1
-        handler = _HANDLERS[data[at]]
-        if handler is None:
-            raise _refuse_opcode(data[at])
-        handler(machine)
-        if machine.stopped:
-            return machine.finish()
     limit = limits.max_object_opcodes
-    raise over_limit("max_object_opcodes", f"a pickle of more than {limit} steps")
+    steps = iter(range(limit - cost.opcodes))
+    try:
+        for _ in steps:
+            at = machine.at
+            if at >= end:
+                raise refuse("pickle_damaged", "the pickle has no end")
+            machine.at = at + 1
+            handler = _HANDLERS[data[at]]
+            if handler is None:
+                raise _refuse_opcode(data[at])
+            handler(machine)
+            if machine.stopped:
+                return machine.finish()
+    finally:
+        cost.opcodes = limit - length_hint(steps)
+        cost.text_bytes = machine.copied_bytes
+    raise over_limit("max_object_opcodes", f"objects of more than {limit} steps in all")
 
 
 def _refuse_opcode(code: int) -> InvalidArtifactError:

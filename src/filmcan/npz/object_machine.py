@@ -10,8 +10,10 @@ from __future__ import annotations
 import codecs
 import re
 import struct
+from typing import cast
 
 from filmcan.errors import InvalidArtifactError
+from filmcan.npz.limits import ReadLimits
 from filmcan.npz.object_calls import CALLS, Symbol, find_symbol
 from filmcan.npz.object_shells import ArrayShell, Bytearray, TypeShell, shown_text
 from filmcan.npz.object_stream import PickleStream, parse_decimal
@@ -30,13 +32,17 @@ class Machine(PickleStream):
 
     Attributes:
         stopped: True after the instruction that ends a pickle.
+        copied_bytes: Size of the text and data that calls have copied: of one text in the memo, a
+            few instructions make one copy after the other.
     """
 
-    __slots__ = ("_marks", "_memo", "_stack", "stopped")
+    __slots__ = ("_limits", "_marks", "_memo", "_stack", "copied_bytes", "stopped")
 
-    def __init__(self, data: bytes) -> None:
-        """Start with nothing on the stack."""
+    def __init__(self, data: bytes, limits: ReadLimits, copied_bytes: int = 0) -> None:
+        """Start with nothing on the stack; `copied_bytes` is what the limit must hold already."""
         super().__init__(data)
+        self._limits = limits
+        self.copied_bytes = copied_bytes
         self._stack: list[object] = []
         self._marks: list[int] = []
         self._memo: dict[int, object] = {}
@@ -318,7 +324,16 @@ class Machine(PickleStream):
         arguments, symbol = self._pop(), self._pop()
         if type(arguments) is not tuple or type(symbol) is not Symbol:
             raise refuse("pickle_refused", "the pickle calls something that is no name of numpy's")
-        self._stack.append(CALLS[symbol](arguments))
+        made = CALLS[symbol](arguments)
+        if symbol is Symbol.ENCODE or symbol is Symbol.SCALAR:
+            self._count_copy(cast("str | bytes", arguments[symbol is Symbol.SCALAR]))
+        self._stack.append(made)
+
+    def _count_copy(self, copied: str | bytes) -> None:
+        self.copied_bytes += len(copied)
+        limit = self._limits.max_object_text_bytes
+        if self.copied_bytes > limit:
+            raise over_limit("max_object_text_bytes", f"over {limit} bytes copied in decoding")
 
     def do_build(self) -> None:
         """BUILD: the state of such a record."""

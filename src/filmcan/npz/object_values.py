@@ -16,6 +16,7 @@ from filmcan.errors import InvalidArtifactError
 from filmcan.npz.dtypes import check_text
 from filmcan.npz.limits import ReadLimits
 from filmcan.npz.npy_header import OBJECT
+from filmcan.npz.object_cost import ObjectCost
 from filmcan.npz.object_shells import ArrayShell, malformed
 from filmcan.npz.refusal import over_limit, refuse
 
@@ -43,9 +44,18 @@ class _Sum:
 class Builder:
     """Builds the values of one pickle."""
 
-    def __init__(self, limits: ReadLimits) -> None:
-        """Start with nothing built."""
+    def __init__(self, limits: ReadLimits, cost: ObjectCost) -> None:
+        """Start with nothing built.
+
+        Args:
+            limits: Bounds on the values.
+            cost: What there is of values already; what is built is added, also when it comes to
+                nothing.
+        """
         self._limits = limits
+        self._cost = cost
+        self._max_nodes = limits.max_object_nodes - cost.nodes
+        self._max_text_bytes = limits.max_object_text_bytes - cost.text_bytes
         self._built: dict[int, _Built] = {}
 
     def build_array(self, shell: object, shape: tuple[int, ...]) -> np.ndarray:
@@ -59,7 +69,12 @@ class Builder:
             raise refuse("pickle_refused", "an object member must hold an object array")
         if shell.shape != shape:
             raise refuse("npy_shape", f"the header says shape {shape}, the array {shell.shape}")
-        return cast("np.ndarray", self._build_container(shell, 0).value)
+        nodes, text_bytes = self._cost.nodes, self._cost.text_bytes
+        built = self._build_container(shell, 0)
+        # What is shared has been built once; it is written out more often.
+        self._cost.nodes = nodes + built.nodes
+        self._cost.text_bytes = text_bytes + built.text_bytes
+        return cast("np.ndarray", built.value)
 
     def _build_container(self, item: object, depth: int) -> _Built:
         found = self._built.get(id(item))
@@ -90,6 +105,7 @@ class Builder:
 
     def _add(self, part: object, total: _Sum, depth: int) -> object:
         """Add a part's expanded size to its container's and return its finished value."""
+        self._cost.nodes += 1
         text_bytes = _measure_plain(part)
         if text_bytes is None:
             built = self._build_container(part, depth + 1)
@@ -100,15 +116,12 @@ class Builder:
         else:
             total.nodes += 1
             total.text_bytes += text_bytes
-        if total.nodes > self._limits.max_object_nodes:
-            raise over_limit(
-                "max_object_nodes", f"over {self._limits.max_object_nodes} values when written out"
-            )
-        if total.text_bytes > self._limits.max_object_text_bytes:
-            raise over_limit(
-                "max_object_text_bytes",
-                f"over {self._limits.max_object_text_bytes} bytes when written out",
-            )
+        if total.nodes > self._max_nodes:
+            limit = self._limits.max_object_nodes
+            raise over_limit("max_object_nodes", f"over {limit} values when all is written out")
+        if total.text_bytes > self._max_text_bytes:
+            limit = self._limits.max_object_text_bytes
+            raise over_limit("max_object_text_bytes", f"over {limit} bytes when all is written out")
         return part
 
     def _expand_array(self, shell: ArrayShell, total: _Sum, depth: int) -> np.ndarray:
@@ -126,6 +139,7 @@ class Builder:
         if dtype is None or len(data) != count * dtype.itemsize:
             raise refuse("npy_size", f"{len(data)} bytes for {dtype} of shape {shell.shape}")
         total.text_bytes += len(data)
+        self._cost.text_bytes += len(data)
         flat = np.frombuffer(data, dtype).copy() if count else np.empty(0, dtype)
         if dtype.kind == "U":
             check_text(flat)

@@ -23,7 +23,9 @@ from filmcan.npz import zip_format as z
 from filmcan.npz.crc import crc32
 from filmcan.npz.dtypes import check_text, normalise
 from filmcan.npz.limits import DEFAULT_LIMITS
-from filmcan.npz.npy_header import MAX_DIMS, OBJECT, build_header
+from filmcan.npz.npy_header import MAX_DIMS, OBJECT, build_header, parse_header
+from filmcan.npz.object_cost import ObjectCost
+from filmcan.npz.object_decoder import decode_object
 from filmcan.npz.object_encoder import encode_object
 from filmcan.npz.refusal import PLACELESS, over_limit, raise_at, refuse
 from filmcan.npz.zip_names import build_name
@@ -33,6 +35,7 @@ META_JSON = "meta_json"
 OVERLAP_FROM_BYTES = 256 << 10
 """From this size on a second thread hashes while the first writes; below, it costs more."""
 
+_OBJECT_DESCR = b"'descr': '|O'"
 _ARRAYS = (np.ndarray, np.memmap)
 """Other subclasses mean more than their elements (a mask, a matrix), which would be lost."""
 
@@ -93,6 +96,8 @@ def write_npz(
         member = z.plan_member(build_name(part.key), part.size, offset)
         members.append(member)
         offset = member.end
+    if offset > DEFAULT_LIMITS.max_object_nodes:  # else each value would have less than a byte
+        _check_objects(parts)
     if offset < OVERLAP_FROM_BYTES:
         return _write_small(file, parts, members, sync)
     return _write_large(file, parts, members, sync)
@@ -128,6 +133,24 @@ def _refuse_keys(keys: Iterable[object]) -> InvalidArtifactError:
         if twin is not key:
             return refuse("zip_duplicate", f"{twin!r:.100} and {key!r:.100} differ only in case")
     return refuse("zip_name", f"a key must be text, got {key!r:.100}")
+
+
+def _check_objects(parts: list[Part]) -> None:
+    """Refuse objects that are too much for a reader together, by reading them.
+
+    Raises:
+        InvalidArtifactError: They are; it names the one that was too much.
+    """
+    objects = [part for part in parts if _OBJECT_DESCR in part.header]
+    if sum(part.size for part in objects) <= DEFAULT_LIMITS.max_object_nodes:
+        return
+    cost = ObjectCost()
+    for part in objects:
+        shape = parse_header(part.header, part.size, DEFAULT_LIMITS).shape
+        try:
+            decode_object(part.body, shape, DEFAULT_LIMITS, cost)
+        except PLACELESS as error:
+            raise_at(error, None, part.key)
 
 
 def _plan_meta(meta: Mapping[str, object]) -> tuple[Part, Part]:

@@ -6,11 +6,18 @@ Each is built by code and breaks the rule it is named for. A reader must answer 
 
 from __future__ import annotations
 
-from filmcan.testing import hostile_meta_json, hostile_npy, hostile_pickle, hostile_zip
+from filmcan.testing import (
+    hostile_members,
+    hostile_meta_json,
+    hostile_npy,
+    hostile_pickle,
+    hostile_zip,
+)
 from filmcan.testing.hostile_case import HostileCase
 
 CASES: dict[str, HostileCase] = {
     **hostile_pickle.CASES,
+    **hostile_members.CASES,
     **hostile_meta_json.CASES,
     **hostile_npy.CASES,
     **hostile_zip.CASES,

@@ -1,0 +1,60 @@
+"""Small files whose object members are much together, each within the limits (threats B1)."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+
+from filmcan.npz.limits import DEFAULT_LIMITS
+from filmcan.testing import made_npz as m
+from filmcan.testing.hostile_case import Corpus
+from filmcan.testing.hostile_pickle import FROM_BUFFER, put_array, put_dtype, put_text
+
+CASES = Corpus()
+
+
+def _make_many(item: bytes, count: int, members: int) -> bytes:
+    """Return an NPZ of small size with many compressed members, each an array of some items."""
+    shape = b"J" + struct.pack("<l", count) + b"\x85"
+    pickled = b"\x80\x02" + put_array(shape, put_dtype("O8"), b"](" + item + b"e") + b"."
+    content = m.make_object_npy(pickled, (count,))
+    return m.make_npz({f"k{n}": content for n in range(members)}, method=m.DEFLATED)
+
+
+def make_largest() -> bytes:
+    """Return a small file that takes as much memory as the default limits let pass."""
+    numbers = (
+        FROM_BUFFER[:-1]
+        + b"q\x60(C\x08abcdefgh"
+        + put_dtype("f8")
+        + b")"
+        + put_text("C")
+        + b"tq\x61R"
+    )
+    copies = b"B" + struct.pack("<L", 400_000) + bytes(400_000) + put_dtype("f8")
+    copies = b"h\x60(" + copies + b"J" + struct.pack("<l", 50_000) + b"\x85" + put_text("C")
+    text = put_text("x" * 6_500_000 + "\U0001f600")
+    items = numbers + b"h\x60h\x61R" * 98_000 + copies + b"tq\x62R" + b"h\x60h\x62R" * 50 + text
+    shape = (98_000 + 1 + 50 + 1 + 1,)
+    said = b"J" + struct.pack("<l", *shape) + b"\x85"
+    objects = b"\x80\x02" + put_array(said, put_dtype("O8"), b"](" + items + b"e") + b"."
+    text_of_meta = '{"a":[' + ",".join(["{}"] * 230_000) + "]}"
+    arrays = {
+        "meta": m.make_npy(np.array({}, dtype=object)),
+        "meta_json": m.make_npy(np.array(text_of_meta.ljust(DEFAULT_LIMITS.max_json_chars))),
+        "objects": m.make_object_npy(objects, shape),
+    }
+    left = DEFAULT_LIMITS.max_inflated_bytes - sum(map(len, arrays.values())) - 4_096
+    zeros = m.make_npy(np.zeros(left // 2, np.uint8))
+    return m.make_npz({"a": zeros, "z": zeros, **arrays}, method=m.DEFLATED)
+
+
+_N = 99_000
+"""Values of one member that are well within the limits."""
+
+CASES.add("b1_members_of_lists", "limit_exceeded", lambda: _make_many(b"]" * _N, _N, 40))
+CASES.add("b1_members_of_numbers", "limit_exceeded", lambda: _make_many(b"K\x07" * _N, _N, 400))
+CASES.add(
+    "b1_members_of_text", "limit_exceeded", lambda: _make_many(put_text("x" * 4_000_000), 1, 40)
+)
