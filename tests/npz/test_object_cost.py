@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -108,15 +108,19 @@ def test_b1_a_member_is_decoded_while_no_other_is() -> None:
     ledger = ObjectLedger()
     with ThreadPoolExecutor(1) as other:
 
-        def book() -> int:
-            with ledger.book("b") as cost:
-                return cost.nodes
+        def decode_second(cost: ObjectCost) -> np.ndarray:
+            return np.array(cost.nodes)
 
-        with ledger.book("a") as cost:
-            waiting = other.submit(book)
-            assert not waiting.done()
+        def decode_first(cost: ObjectCost) -> np.ndarray:
+            waiting.append(other.submit(ledger.spend, "b", decode_second))
+            with pytest.raises(TimeoutError):
+                waiting[0].result(timeout=0.05)
             cost.nodes += 5
-        assert waiting.result() == 5
+            return np.array(cost.nodes)
+
+        waiting: list[Future[np.ndarray]] = []
+        ledger.spend("a", decode_first)
+        assert waiting[0].result() == 5
 
 
 @pytest.mark.parametrize(

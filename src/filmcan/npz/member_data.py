@@ -48,6 +48,9 @@ _HEADER_GUESS_BYTES = 512
 class MemberData:
     """Reads the content of one container's members."""
 
+    _ledger: ObjectLedger
+    """Made with the first object member: most reads meet none."""
+
     def __init__(self, source: ByteSource, directory: Directory, limits: ReadLimits) -> None:
         """Remember where the bytes come from and what of them is here already."""
         self._source = source
@@ -55,7 +58,6 @@ class MemberData:
         self._tail_offset = directory.tail_offset
         self._limits = limits
         self._headers: dict[str, NpyHeader] = {}
-        self._ledger = ObjectLedger()
 
     def read_header(self, member: Member) -> NpyHeader:
         """Return type and shape, from the member's first bytes; no CRC is checked."""
@@ -185,8 +187,10 @@ class MemberData:
 
     def _decode(self, member: Member, data: Buffer, shape: tuple[int, ...]) -> np.ndarray:
         """Return an object array, within what the file's other object members leave."""
-        with self._ledger.book(member.key) as cost:
-            return decode_object(data, shape, self._limits, cost)
+        made = vars(self)
+        # Of two threads that make one at a time, both take that of the first.
+        ledger: ObjectLedger = made.get("_ledger") or made.setdefault("_ledger", ObjectLedger())
+        return ledger.spend(member.key, lambda cost: decode_object(data, shape, self._limits, cost))
 
     def _read_streaming(self, member: Member, *, verify: bool) -> np.ndarray:
         header, offset, stream = self._open(member)

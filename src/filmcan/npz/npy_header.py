@@ -145,20 +145,20 @@ def _parse_text(raw: bytes, end: int) -> tuple[NpyHeader, int]:
 
 def build_header(dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> bytes:
     """Return the header of an array in C order, padded so that its data stay aligned."""
-    return _build_text(dtype.str, shape)
+    # Types of time may be equal and yet be spelled in two ways, as M8[1000ms] and M8[s] are:
+    # which of them was written before must not show (C4.5).
+    return _build_text(dtype, shape) if dtype.kind in "mM" else _build_known(dtype, shape)
 
 
-@functools.lru_cache(maxsize=512)
-def _build_text(descr: str, shape: tuple[int, ...]) -> bytes:
-    """Return a header; by the type's text, since types may be equal and yet be spelled in two ways.
-
-    `M8[1000ms]` equals `M8[s]`: which of them was written before must not show (C4.5).
-    """
+def _build_text(dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> bytes:
     axes = f"({shape[0]},)" if len(shape) == 1 else f"({', '.join(map(str, shape))})"
-    text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {axes}, }}"
+    text = f"{{'descr': '{dtype.str}', 'fortran_order': False, 'shape': {axes}, }}"
     length = -(-(10 + len(text) + 1) // _HEADER_ALIGNMENT) * _HEADER_ALIGNMENT - 10
     head = MAGIC + b"\x01\x00" + length.to_bytes(2, "little")
     return head + text.ljust(length - 1).encode("ascii") + b"\n"
+
+
+_build_known = functools.lru_cache(maxsize=512)(_build_text)
 
 
 def _scan(text: str) -> tuple[str, str, str]:

@@ -6,10 +6,13 @@ what each took, a second reading of the same member not again, and leaves the ot
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(slots=True)
@@ -49,17 +52,21 @@ class ObjectLedger:
         self._total = ObjectCost()
         self._taking_turns = Lock()
 
-    @contextmanager
-    def book(self, key: str) -> Iterator[ObjectCost]:
-        """Give what all other members have cost; what is added meanwhile is booked on this one.
+    def spend(self, key: str, decode: Callable[[ObjectCost], np.ndarray]) -> np.ndarray:
+        """Decode a member and book on it what that has cost, also when it fails.
 
-        Also when decoding fails: failures cost time, too.
+        Args:
+            key: The member.
+            decode: Is given what all other members have cost, and adds to it.
         """
         with self._taking_turns:
-            cost = self._total.less(self._entries.get(key, ObjectCost()))
-            before = cost.less(ObjectCost())
+            before = self._total.less(self._entries.get(key, _NOTHING))
+            cost = before.less(_NOTHING)
             try:
-                yield cost
+                return decode(cost)
             finally:
                 self._entries[key] = cost.less(before)
                 self._total = cost
+
+
+_NOTHING = ObjectCost()

@@ -90,11 +90,14 @@ class Builder:
         total = _Sum()
         value: object
         if type(item) is dict:
+            self._cost.nodes += len(item)
             total.text_bytes += sum(map(len, item))
             value = {key: self._add(part, total, depth) for key, part in item.items()}
         elif type(item) is list:
+            self._cost.nodes += len(item)
             value = [self._add(part, total, depth) for part in item]
         elif type(item) is tuple:
+            self._cost.nodes += len(item)
             value = tuple([self._add(part, total, depth) for part in item])
         elif type(item) is ArrayShell and item.dtype is not None:
             value = self._expand_array(item, total, depth)
@@ -105,7 +108,6 @@ class Builder:
 
     def _add(self, part: object, total: _Sum, depth: int) -> object:
         """Add a part's expanded size to its container's and return its finished value."""
-        self._cost.nodes += 1
         text_bytes = _measure_plain(part)
         if text_bytes is None:
             built = self._build_container(part, depth + 1)
@@ -129,6 +131,7 @@ class Builder:
         if shell.dtype == OBJECT:
             if len(shell.items) != count:
                 raise refuse("npy_size", f"{len(shell.items)} values for shape {shell.shape}")
+            self._cost.nodes += count
             flat = np.empty(count, OBJECT)
             for index, part in enumerate(shell.items):
                 flat[index] = self._add(part, total, depth)
