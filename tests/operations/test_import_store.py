@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from filmcan.contract.issues import Issue
-from filmcan.contract.meta import MODEL_KEYS
+from filmcan.contract.meta import MODEL_KEYS, OPTIONAL_META_KEYS, REQUIRED_META_KEYS
 from filmcan.errors import ConflictError, NotFoundError, StoreUnavailableError
 from filmcan.files import TEMPORARY_PREFIX
 from filmcan.npz.validate import validate_npz
@@ -413,6 +413,21 @@ def test_an_artifact_that_contradicts_its_place_is_refused(
     if refused:
         assert not result.report.ok
         assert "was not imported" in str(ours().components[OBJECTS].error)
+
+
+@pytest.mark.parametrize("key", sorted({*REQUIRED_META_KEYS, *OPTIONAL_META_KEYS}))
+def test_a_meta_that_holds_an_array_where_text_should_be_ends_no_import(
+    foreign: ForeignStore, bring: Callable[..., StoreImport], key: str
+) -> None:
+    changes: dict[str, Any] = {key: np.zeros(3)}
+    foreign.write_artifact(OBJECTS, build_foreign_detections(), **changes)
+    foreign.write_manifest(build_foreign_row(OBJECTS))
+    (file,) = [item for item in _only(bring(dry_run=True)).files if item.component]
+    assert file.fate in ("upgraded", "carried", "refused")
+    foreign.write_file("manifest.json", b"torn")
+    _only(bring())
+    if key in ("platform_id", "video_id", "run_id", "producer", "config_hash"):
+        assert file.fate == "refused"
 
 
 def test_a_damaged_artifact_is_refused_and_the_others_come(

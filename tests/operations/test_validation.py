@@ -12,11 +12,17 @@ import pytest
 
 from filmcan.errors import NotFoundError, StoreUnavailableError
 from filmcan.npz.writer import write_npz
+from filmcan.operations.targets import open_run_folder
 from filmcan.operations.validation import merge_verdicts, validate_target
 from filmcan.store.base import FORMAT_MARKER, Listing
 from filmcan.store.inspect import inspect_store
 from filmcan.store.local import LocalBackend
-from filmcan.store.tombstones import Deletion, find_tombstone, write_tombstone
+from filmcan.store.tombstones import (
+    Deletion,
+    build_tombstone_path,
+    find_tombstone,
+    write_tombstone,
+)
 from filmcan.store.transaction import RunTransaction
 from filmcan.testing.artifacts import COMPONENT, NOW, build_product, build_run_record
 
@@ -489,6 +495,30 @@ def test_p11_what_a_deletion_left_is_a_warning_as_fsck_has_it(
         assert (verdict.runs, verdict.artifacts) == (0 if has_manifest else 1, 0)
 
 
+def test_p11_a_dead_run_is_not_shown_by_its_folder_either(run_folder: Path) -> None:
+    assert open_run_folder(run_folder).run_id == "r1"
+    bury(run_folder.parents[2], "r1", is_done=True)
+    with pytest.raises(NotFoundError, match="was deleted") as refusal:
+        open_run_folder(run_folder)
+    assert refusal.value.where == "local/v1/r1"
+    elsewhere = run_folder.parents[3] / "copied"
+    run_folder.rename(elsewhere)
+    assert open_run_folder(elsewhere).run_id == "r1"
+
+
+def test_progress_names_each_run_with_the_share_that_is_done(run_folder: Path) -> None:
+    store = run_folder.parents[2]
+    write_run(store, "r2")
+    told: list[tuple[float, str]] = []
+    for target, expected in (
+        (store, [(0.0, "local/v1/r1"), (0.5, "local/v1/r2")]),
+        (run_folder.parent, [(0.0, "local/v1/r1"), (0.5, "local/v1/r2")]),
+    ):
+        told.clear()
+        validate_target(str(target), on_progress=lambda share, place: told.append((share, place)))
+        assert told == expected
+
+
 def test_p11_a_run_that_began_after_the_deletion_lives(run_folder: Path) -> None:
     store = run_folder.parents[2]
     bury(store, "r1", is_done=True)
@@ -504,7 +534,9 @@ def test_p11_a_damaged_tombstone_is_told_and_the_runs_are_judged(run_folder: Pat
     tombstone.write_text("nonsense")
     assert validated(store) == inspected(store)
     for target in (store, run_folder.parent, run_folder):
-        assert validated(target) == [("error", "tombstone_damaged", "local/v1")]
+        assert validated(target) == [
+            ("error", "tombstone_damaged", build_tombstone_path("local/v1"))
+        ]
         assert validate_target(str(target)).artifacts == 1
 
 

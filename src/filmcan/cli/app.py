@@ -190,19 +190,23 @@ def render(
 @app.command()
 def validate(
     paths: Annotated[
-        list[str] | None, typer.Argument(help="Artifacts, component folders, runs or stores.")
+        list[str] | None,
+        typer.Argument(help="Artifacts, folders of components, runs, videos, platforms; stores."),
     ] = None,
     *,
     store: StoreOption = DEFAULT_STORE,
     json: JsonOption = False,
 ) -> None:
     """Hold artifacts, runs or a store to the contract. Exit code 3 when anything is wrong."""
+    from filmcan.cli.progress import StoreProgress
     from filmcan.cli.reports import build_verdict_json, print_verdict
     from filmcan.cli.screen import print_json
     from filmcan.operations.validation import merge_verdicts, validate_target
 
-    targets = paths or [store]
-    verdict = merge_verdicts([validate_target(path) for path in targets])
+    with StoreProgress("validate") as progress:
+        verdict = merge_verdicts(
+            [validate_target(path, on_progress=progress.on_step) for path in paths or [store]]
+        )
     if json:
         print_json(build_verdict_json(verdict))
     else:

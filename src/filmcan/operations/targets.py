@@ -16,7 +16,8 @@ from filmcan.store.base import FORMAT_MARKER
 from filmcan.store.local import LocalBackend
 from filmcan.store.manifests import read_manifest
 from filmcan.store.run import Run
-from filmcan.store.store import Store, open_store
+from filmcan.store.store import Store, build_deleted_error, open_store
+from filmcan.store.tombstones import find_tombstone
 
 if TYPE_CHECKING:
     from filmcan.store.base import Backend
@@ -181,11 +182,19 @@ def open_run_folder(path: Path) -> Run:
 
     Raises:
         InvalidManifestError: Its manifest is damaged.
+        NotFoundError: It lies in a store from which it was deleted: somebody put a copy back.
         StoreUnavailableError: The disk refused.
     """
     folder = path.resolve()
     backend = LocalBackend(folder.parent)
-    return Run(read_manifest(backend, folder.name), folder.name, backend)
+    run = Run(read_manifest(backend, folder.name), folder.name, backend)
+    roots = folder.parents[_RUN_SEGMENTS - 1 : _RUN_SEGMENTS]
+    if roots and (roots[0] / FORMAT_MARKER).is_file():
+        place = "/".join(folder.parts[-_RUN_SEGMENTS:])
+        tombstone = find_tombstone(LocalBackend(roots[0]), place.rpartition("/")[0])
+        if tombstone.is_dead(run.manifest.run):
+            raise build_deleted_error(place)
+    return run
 
 
 def _find_in_store(target: str, store: str) -> Run:

@@ -5,6 +5,7 @@ Every finding says where it lies. Nothing is changed, whatever is found.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +30,7 @@ from filmcan.operations.run_validation import (
     tell_deletion,
     tell_unreadable,
 )
-from filmcan.operations.targets import StorePlace, find_store_place
+from filmcan.operations.targets import find_store_place
 from filmcan.store.base import HOUSEKEEPING
 from filmcan.store.local import LocalBackend
 from filmcan.store.manifests import read_manifest
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 _ID_KINDS: tuple[IdKind, ...] = ("platform_id", "video_id", "run_id")
 _RUN_SEGMENTS = len(_ID_KINDS)
 
+Progress = Callable[[float, str], None]
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -54,20 +57,24 @@ class Verdict:
     artifacts: int
 
 
-def validate_target(path: str, *, find_schema: FindSchema = get_schema) -> Verdict:
+def validate_target(
+    path: str, *, find_schema: FindSchema = get_schema, on_progress: Progress | None = None
+) -> Verdict:
     """Judge whatever lies at a path.
 
     Args:
         path: An artifact, a folder of a component, run, video or platform, a store, or the URL of
             a store.
         find_schema: Gives the rules of a schema_version and component; the registry by default.
+        on_progress: Told the share that is done and the present run, of a folder of several.
 
     Raises:
         NotFoundError: Nothing is there, or a folder that is none of these.
         StoreUnavailableError: There is no store at that URL, or it refused.
     """
     if "://" in path:
-        return validate_store(open_store(path, must_exist=True), find_schema=find_schema)
+        store = open_store(path, must_exist=True)
+        return validate_store(store, find_schema=find_schema, on_progress=on_progress)
     target = Path(path)
     if target.is_file():
         return _validate_file(target, find_schema)
@@ -78,16 +85,24 @@ def validate_target(path: str, *, find_schema: FindSchema = get_schema) -> Verdi
         return _validate_run_folder(folder, Scope(), find_schema)
     if _is_run(folder.parent):
         return _validate_run_folder(folder.parent, Scope(folder.name), find_schema)
-    return _validate_place(find_store_place(folder), find_schema)
+    place = find_store_place(folder)
+    if place.depth == 0:
+        store = open_store(place.root)
+        return validate_store(store, find_schema=find_schema, on_progress=on_progress)
+    judge = _StoreJudge(LocalBackend(place.root), find_schema, on_progress)
+    judge.visit(place.path, place.depth)
+    return judge.conclude()
 
 
-def validate_store(store: Store, *, find_schema: FindSchema = get_schema) -> Verdict:
+def validate_store(
+    store: Store, *, find_schema: FindSchema = get_schema, on_progress: Progress | None = None
+) -> Verdict:
     """Judge every run of a store, and what lies between the runs.
 
     Raises:
         StoreUnavailableError: The store refused.
     """
-    judge = _StoreJudge(store.backend, find_schema)
+    judge = _StoreJudge(store.backend, find_schema, on_progress)
     judge.visit("", 0)
     judge.look_for_json(HOUSEKEEPING)
     return judge.conclude()
@@ -145,20 +160,15 @@ def _validate_one(backend: Backend, path: str, scope: Scope, find_schema: FindSc
     return Verdict(Report((*issues, *found.issues)), runs, found.artifacts)
 
 
-def _validate_place(place: StorePlace, find_schema: FindSchema) -> Verdict:
-    if place.depth == 0:
-        return validate_store(open_store(place.root), find_schema=find_schema)
-    judge = _StoreJudge(LocalBackend(place.root), find_schema)
-    judge.visit(place.path, place.depth)
-    return judge.conclude()
-
-
 class _StoreJudge:
     """A store being judged, or a part of it."""
 
-    def __init__(self, backend: Backend, find_schema: FindSchema) -> None:
+    def __init__(
+        self, backend: Backend, find_schema: FindSchema, on_progress: Progress | None
+    ) -> None:
         self._backend = backend
         self._find_schema = find_schema
+        self._on_progress = on_progress
         self._issues: list[Issue] = []
         self._runs = 0
         self._artifacts = 0
@@ -168,10 +178,17 @@ class _StoreJudge:
         """Return what was found so far."""
         return Verdict(Report(tuple(self._issues)), self._runs, self._artifacts)
 
-    def visit(self, folder: str, depth: int) -> None:
-        """Judge a folder above the runs, and all below it; `depth` is that of C2."""
+    def visit(self, folder: str, depth: int, done: float = 0.0, share: float = 1.0) -> None:
+        """Judge a folder above the runs, and all below it.
+
+        Args:
+            folder: Which.
+            depth: That of C2.
+            done: The share of the whole work that is done.
+            share: The share that this folder is taken for: folders side by side count alike.
+        """
         if depth == _RUN_SEGMENTS:
-            self._judge_run(folder, self._find_tombstone(folder.rpartition("/")[0]))
+            self._judge_run(folder, self._find_tombstone(folder.rpartition("/")[0]), done)
             return
         try:
             listing = self._backend.list_folder(folder)
@@ -182,20 +199,20 @@ class _StoreJudge:
         tombstone = self._find_tombstone(folder) if depth == _RUN_SEGMENTS - 1 else Tombstone()
         if tombstone.has_pending:
             self._issues.append(tell_deletion(folder))
-        for name in listing.folders:
+        names = [name for name in listing.folders if folder or name != HOUSEKEEPING]
+        share /= max(1, len(names))
+        for number, name in enumerate(names):
             path = f"{folder}/{name}" if folder else name
             fault = find_id_fault(_ID_KINDS[depth], name)
-            if path == HOUSEKEEPING:
-                continue
             if fault is not None:
                 message = f"no {_ID_KINDS[depth]}: {fault}"
                 self._issues.append(make_issue("warning", "strange_folder", "", message, path))
                 if not name.startswith(TEMPORARY_PREFIX):
                     self.look_for_json(path)
             elif depth == _RUN_SEGMENTS - 1:
-                self._judge_run(path, tombstone)
+                self._judge_run(path, tombstone, done + number * share)
             else:
-                self.visit(path, depth + 1)
+                self.visit(path, depth + 1, done + number * share, share)
 
     def look_for_json(self, folder: str) -> None:
         """Find JSON below a folder of which nothing else is known."""
@@ -217,7 +234,9 @@ class _StoreJudge:
         self._issues += issues
         return tombstone
 
-    def _judge_run(self, path: str, tombstone: Tombstone) -> None:
+    def _judge_run(self, path: str, tombstone: Tombstone, done: float) -> None:
+        if self._on_progress is not None:
+            self._on_progress(done, path)
         judge = RunJudge(self._backend, path, self._find_schema, tombstone)
         try:
             found = judge.judge(Scope())
@@ -241,7 +260,8 @@ def _find_tombstone(backend: Backend, video: str) -> tuple[Tombstone, list[Issue
     try:
         return find_tombstone(backend, video), []
     except InvalidContentError as error:
-        return Tombstone(), [make_issue("error", error.code, "", error.message, video)]
+        where = error.where or video
+        return Tombstone(), [make_issue("error", error.code, "", error.message, where)]
 
 
 def _check_folder(listing: Listing, folder: str) -> list[Issue]:

@@ -52,9 +52,7 @@ class Store:
         manifest = read_manifest(self.backend, path)
         check_place(manifest, path)
         if self._is_dead(manifest, path):
-            raise NotFoundError(
-                "the run was deleted", where=path, hint="`filmcan gc` removes what is left of it."
-            )
+            raise build_deleted_error(path)
         return Run(manifest, path, self.backend)
 
     def runs(self, platform_id: str | None = None, video_id: str | None = None) -> list[Run]:
@@ -130,6 +128,12 @@ class Store:
     def __repr__(self) -> str:
         """Show where it is."""
         return f"<Store {self.url}>"
+
+
+def build_deleted_error(path: str) -> NotFoundError:
+    """Return the error for a run that a deletion killed, whatever of it is there."""
+    hint = "`filmcan gc` removes what is left of it."
+    return NotFoundError("the run was deleted", where=path, hint=hint)
 
 
 def open_store(url: str | Path, *, must_exist: bool = False) -> Store:

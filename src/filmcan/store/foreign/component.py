@@ -121,7 +121,7 @@ class ComponentReader:
         fault = find_contradiction(meta, self._run, row.name)
         if fault is not None:
             raise InvalidContentError(fault, code="meta_place")
-        if meta.get("status") == "error":
+        if str(meta.get("status")) == "error":
             self._leave_out(row, sources, "an error writes no artifact (C6.4); its message is kept")
             message = row.error or _text(meta, "error") or "no message was recorded"
             return self._record_error(row, kind, sources, strip_places(message), meta)

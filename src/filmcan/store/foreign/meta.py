@@ -56,9 +56,15 @@ def find_contradiction(
     }
     for key, wanted in expected.items():
         found = meta.get(key)
-        if found not in (None, "") and wanted not in (found, UNKNOWN):
+        is_same = isinstance(found, str) and found == wanted
+        if not (is_blank(found) or is_same or wanted == UNKNOWN):
             return f"its {key} is {found!r:.80}, expected {wanted!r:.80}"
     return None
+
+
+def is_blank(value: object) -> bool:
+    """Tell whether a meta says nothing there; it may also hold an array, which is no text."""
+    return value is None or (isinstance(value, str) and not value)
 
 
 def upgrade_meta(
@@ -104,10 +110,10 @@ def upgrade_meta(
         optional={key: build_plain(meta[key]) for key in allowed if meta.get(key) is not None},
     )
     signature = meta.get("model_signature")
-    if signature not in (None, "", sign_models(models)):
+    if not is_blank(signature) and str(signature) != sign_models(models):
         note("signature_theirs", "its model_signature is made in another way; ours is written")
     for key in ("platform_id", "video_id", "run_id", "producer", "config_hash"):
-        if meta.get(key) in (None, ""):
+        if is_blank(meta.get(key)):
             note("field_unknown", f"its meta has no {key}; taken from its place in the store")
     others = {
         key: value

@@ -27,7 +27,7 @@ from filmcan.store.foreign.manifest import (
     ForeignRun,
     parse_foreign_manifest,
 )
-from filmcan.store.foreign.meta import UNKNOWN, ForeignRunFacts
+from filmcan.store.foreign.meta import UNKNOWN, ForeignRunFacts, is_blank
 from filmcan.store.foreign.outcome import FileOutcome, RunOutcome
 from filmcan.store.foreign.plain import read_time
 from filmcan.store.tombstones import find_tombstone
@@ -207,7 +207,7 @@ def _rebuild(source: Backend, path: str, content: FolderContent, outcome: RunOut
         raise InvalidContentError(message, code="no_run")
     values: dict[str, str] = {}
     for key in _FACTS:
-        said = {str(meta[key]) for meta in metas if meta.get(key)}
+        said = {str(meta[key]) for meta in metas if not is_blank(meta.get(key))}
         if len(said) > 1:
             message = f"its artifacts disagree on {key}: {', '.join(sorted(said))[:200]}"
             raise InvalidContentError(message, code="artifacts_disagree")
