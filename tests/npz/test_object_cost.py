@@ -18,6 +18,7 @@ from filmcan.npz.object_decoder import decode_object
 from filmcan.npz.object_encoder import encode_object
 from filmcan.npz.reader import open_npz
 from filmcan.npz.writer import write_npz
+from filmcan.testing.hostile_pickle import put_array, put_dtype, put_text
 from filmcan.testing.made_npz import make_npy, make_npz, make_object_npy, wrap_pickle
 
 
@@ -123,14 +124,37 @@ def test_b1_a_member_is_decoded_while_no_other_is() -> None:
         assert waiting[0].result() == 5
 
 
+_SYMBOL = b"cnumpy\nndarray\n"
+"""Stands on the stack like any value, and is refused when values are built."""
+
+_PAIRS = b"".join(put_text(f"{number:03}") + b"N" for number in range(150))
+
+
 @pytest.mark.parametrize(
     ("member", "limits"),
     [
         (b"](" + b"N" * 150 + b"ecos\nsystem\n", ReadLimits(max_object_opcodes=400)),
         (b"](" + b"N" * 150 + b"ecos\nsystem\n", ReadLimits(max_object_bytes=1_000)),
-        (b"](" + b"N" * 150 + b"cnumpy\nndarray\ne", ReadLimits(max_object_nodes=400)),
+        (b"](" + b"N" * 150 + _SYMBOL + b"e", ReadLimits(max_object_nodes=400)),
+        (b"(" + b"N" * 150 + _SYMBOL + b"t", ReadLimits(max_object_nodes=400)),
+        (b"}(" + _PAIRS + put_text("x") + _SYMBOL + b"u", ReadLimits(max_object_nodes=400)),
+        (
+            put_array(b"K\x97\x85", put_dtype("O8"), b"](" + b"N" * 150 + _SYMBOL + b"e"),
+            ReadLimits(max_object_nodes=400),
+        ),
+        (
+            b"]("
+            + put_array(b"K\x96\x85", put_dtype("S1"), b"C\x96" + bytes(150))
+            + _SYMBOL
+            + b"e",
+            ReadLimits(max_object_text_bytes=400),
+        ),
+        (
+            b"(c_codecs\nencode\n" + put_text("x" * 150) + put_text("latin1") + b"\x86R)R",
+            ReadLimits(max_object_text_bytes=400),
+        ),
     ],
-    ids=["opcodes", "bytes", "nodes"],
+    ids=["opcodes", "bytes", "list", "tuple", "dict", "array", "data", "copies"],
 )
 def test_b1_what_failed_counts_for_what_it_cost(member: bytes, limits: ReadLimits) -> None:
     content = make_object_npy(wrap_pickle(member))

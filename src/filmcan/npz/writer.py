@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import errno
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import IO, NamedTuple
@@ -123,16 +124,14 @@ def _plan_parts(arrays: Mapping[str, np.ndarray], meta: Mapping[str, object]) ->
         raise_at(error, None, META)
 
 
-def _refuse_keys(keys: Iterable[object]) -> InvalidArtifactError:
+def _refuse_keys(keys: Collection[object]) -> InvalidArtifactError:
     """Return the error for keys of which one is no text, or two are the same on some disk."""
-    found: dict[str, str] = {}
-    for key in keys:
-        if not isinstance(key, str):
-            break
-        twin = found.setdefault(key.casefold(), key)
-        if twin is not key:
-            return refuse("zip_duplicate", f"{twin!r:.100} and {key!r:.100} differ only in case")
-    return refuse("zip_name", f"a key must be text, got {key!r:.100}")
+    wrong = [key for key in keys if not isinstance(key, str)]
+    if wrong:
+        return refuse("zip_name", f"a key must be text, got {wrong[0]!r:.100}")
+    forms = Counter(str(key).casefold() for key in keys)
+    twins = [key for key in keys if str(key).casefold() == forms.most_common(1)[0][0]]
+    return refuse("zip_duplicate", f"{twins[0]!r:.100} and {twins[1]!r:.100} differ only in case")
 
 
 def _check_objects(parts: list[Part]) -> None:
