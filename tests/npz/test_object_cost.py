@@ -18,8 +18,8 @@ from filmcan.npz.object_decoder import decode_object
 from filmcan.npz.object_encoder import encode_object
 from filmcan.npz.reader import open_npz
 from filmcan.npz.writer import write_npz
-from filmcan.testing.hostile_pickle import put_array, put_dtype, put_text
 from filmcan.testing.made_npz import make_npy, make_npz, make_object_npy, wrap_pickle
+from filmcan.testing.made_pickle import put_array, put_dtype, put_text
 
 
 def _measure(value: np.ndarray) -> ObjectCost:

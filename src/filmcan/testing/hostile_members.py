@@ -1,4 +1,4 @@
-"""Small files whose object members are much together, each within the limits (threats B1)."""
+"""Files whose object members are missing, or too much together, each being sound (threats B1)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 
 from filmcan.npz.limits import DEFAULT_LIMITS
 from filmcan.testing import made_npz as m
-from filmcan.testing.hostile_case import Corpus
-from filmcan.testing.hostile_pickle import FROM_BUFFER, put_array, put_dtype, put_text
+from filmcan.testing.hostile_case import FLOATS, Corpus
+from filmcan.testing.made_pickle import FROM_BUFFER, put_array, put_dtype, put_text
 
 CASES = Corpus()
 
@@ -61,3 +61,11 @@ _MANY = b"](" + b"]" * 1_000 + b"eq\x60" + b"h\x60" * 98
 
 CASES.add("b1_members_of_shared_lists", "limit_exceeded", lambda: _make_many(_MANY, 99, 40))
 CASES.add("b1_members_of_text", "limit_exceeded", lambda: _make_many(_TEXT, 1, 4))
+CASES.add(
+    "b1_meta_is_text", "meta_invalid", lambda: m.make_npz({"meta": m.make_npy(np.array("{}"))})
+)
+CASES.add(
+    "b1_meta_is_row", "meta_invalid", lambda: m.make_npz({"meta": m.make_npy(np.array([{}]))})
+)
+CASES.add("b1_meta_is_missing", "meta_missing", lambda: m.make_npz({"a": FLOATS}))
+CASES.add("b1_meta_of_nothing", "meta_missing", m.make_zip)

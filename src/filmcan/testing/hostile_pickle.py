@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import struct
 
-import numpy as np
-
 from filmcan.testing import made_npz as m
 from filmcan.testing.hostile_case import FLOATS, MARKER, Corpus
+from filmcan.testing.made_pickle import (
+    FROM_BUFFER,
+    MINUS,
+    RECONSTRUCT,
+    SCALAR,
+    SHELL,
+    put_array,
+    put_dtype,
+    put_text,
+)
 
 CASES = Corpus()
 
@@ -29,12 +37,6 @@ def _item(name: str, code: str, *opcodes: bytes) -> None:
 def _pickle(name: str, code: str, pickled: bytes, shape: tuple[int, ...] = ()) -> None:
     """Add a case whose `meta` holds a whole pickle."""
     CASES.add(name, code, lambda: m.make_meta_npz(pickled, shape))
-
-
-def put_text(value: str) -> bytes:
-    """Return the opcode of a text."""
-    data = value.encode()
-    return b"X" + struct.pack("<L", len(data)) + data
 
 
 _item("b1_call_reduce_os_system", _REFUSED, _SYSTEM, b"(", _TOUCH_TEXT, b"tR")
@@ -123,25 +125,6 @@ _pickle("b1_pop_below_mark", _DAMAGED, b"]N(a.")
 _pickle("b1_tuple_without_mark", _DAMAGED, b"Nt.")
 _pickle("b1_top_of_nothing", _DAMAGED, b"q\x00.")
 
-_RECONSTRUCT = b"cnumpy._core.multiarray\n_reconstruct\n"
-_SHELL = _RECONSTRUCT + b"cnumpy\nndarray\nK\x00\x85C\x01b\x87R"
-_MINUS = b"J\xff\xff\xff\xff"
-
-
-def put_dtype(code: str, state: bytes | None = None) -> bytes:
-    """Return the opcodes of an element type; `state` replaces the three Nones of a plain one."""
-    order = b"|" if code[0] in "OS" else b"<"
-    call = b"cnumpy\ndtype\n" + put_text(code) + b"\x89\x88\x87R"
-    middle = b"NNN" if state is None else state
-    flags = {"O": b"K\x3f", "U": b"K\x08"}.get(code[0], b"K\x00")
-    return call + b"(K\x03" + put_text(order.decode()) + middle + _MINUS * 2 + flags + b"tb"
-
-
-def put_array(shape: bytes, dtype: bytes, data: bytes) -> bytes:
-    """Return the opcodes of an array from shape, type and data, each as opcodes."""
-    return _SHELL + b"(K\x01" + shape + dtype + b"\x89" + data + b"tb"
-
-
 _item("b1_state_data_too_short", "npy_size", put_array(b"K\x02\x85", put_dtype("f4"), b"C\x04abcd"))
 _item(
     "b1_state_data_too_long",
@@ -153,7 +136,7 @@ _item(
     "npy_size",
     put_array(b"\x8a\x06\x00\x00\x00\x00\x00\x01\x85", put_dtype("f8"), b"C\x04abcd"),
 )
-_item("b1_state_negative_shape", _DAMAGED, put_array(_MINUS + b"\x85", put_dtype("f4"), b"C\x00"))
+_item("b1_state_negative_shape", _DAMAGED, put_array(MINUS + b"\x85", put_dtype("f4"), b"C\x00"))
 _item(
     "b1_state_float_shape",
     _DAMAGED,
@@ -200,7 +183,7 @@ _item(
     _DAMAGED,
     put_array(
         b"K\x01\x85",
-        put_dtype("f4") + b"(K\x03" + put_text(">") + b"NNN" + _MINUS * 2 + b"K\x00tb",
+        put_dtype("f4") + b"(K\x03" + put_text(">") + b"NNN" + MINUS * 2 + b"K\x00tb",
         b"C\x04abcd",
     ),
 )
@@ -215,33 +198,31 @@ _item(
 _item(
     "b1_state_old_version",
     _DAMAGED,
-    _SHELL,
+    SHELL,
     b"(K\x00K\x01\x85",
     put_dtype("f4"),
     b"\x89C\x04abcdtb",
 )
-_item("b1_state_four_parts", _DAMAGED, _SHELL, b"(K\x01\x85", put_dtype("f4"), b"\x89C\x04abcdtb")
+_item("b1_state_four_parts", _DAMAGED, SHELL, b"(K\x01\x85", put_dtype("f4"), b"\x89C\x04abcdtb")
 _item("b1_state_wide_text_lies", "npy_size", put_array(b"K\x02\x85", put_dtype("U9"), b"C\x04abcd"))
 _item(
     "b1_state_text_beyond_unicode",
     "npy_text",
     put_array(b"K\x01\x85", put_dtype("U1"), b"C\x04\xff\xff\xff\x7f"),
 )
-_item("b1_reconstruct_other_class", _REFUSED, _RECONSTRUCT, b"cnumpy\ndtype\nK\x00\x85C\x01b\x87R")
-_item("b1_reconstruct_with_shape", _DAMAGED, _RECONSTRUCT, b"cnumpy\nndarray\nK\x09\x85C\x01b\x87R")
-_item("b1_reconstruct_other_kind", _DAMAGED, _RECONSTRUCT, b"cnumpy\nndarray\nK\x00\x85C\x01O\x87R")
-_SCALAR = b"cnumpy._core.multiarray\nscalar\n"
-_item("b1_scalar_too_short", "npy_size", _SCALAR, put_dtype("f8"), b"C\x04abcd\x86R")
-_item("b1_scalar_of_object", _DAMAGED, _SCALAR, put_dtype("O8"), b"C\x08abcdefgh\x86R")
-_item("b1_scalar_without_data", _DAMAGED, _SCALAR, put_dtype("f8"), b"\x85R")
+_item("b1_reconstruct_other_class", _REFUSED, RECONSTRUCT, b"cnumpy\ndtype\nK\x00\x85C\x01b\x87R")
+_item("b1_reconstruct_with_shape", _DAMAGED, RECONSTRUCT, b"cnumpy\nndarray\nK\x09\x85C\x01b\x87R")
+_item("b1_reconstruct_other_kind", _DAMAGED, RECONSTRUCT, b"cnumpy\nndarray\nK\x00\x85C\x01O\x87R")
+_item("b1_scalar_too_short", "npy_size", SCALAR, put_dtype("f8"), b"C\x04abcd\x86R")
+_item("b1_scalar_of_object", _DAMAGED, SCALAR, put_dtype("O8"), b"C\x08abcdefgh\x86R")
+_item("b1_scalar_without_data", _DAMAGED, SCALAR, put_dtype("f8"), b"\x85R")
 _item(
     "b1_scalar_text_beyond_unicode",
     "npy_text",
-    _SCALAR,
+    SCALAR,
     put_dtype("U1"),
     b"C\x04\xff\xff\xff\x7f\x86R",
 )
-FROM_BUFFER = b"cnumpy._core.numeric\n_frombuffer\n("
 _item(
     "b1_frombuffer_too_short",
     "npy_size",
@@ -314,7 +295,7 @@ _item("b1_cycle_dict", _LIMIT, b"}q\x60", put_text("a"), b"h\x60s")
 _item(
     "b1_cycle_through_array",
     _LIMIT,
-    _SHELL + b"q\x60(K\x01K\x01\x85" + put_dtype("O8") + b"\x89](h\x60etb",
+    SHELL + b"q\x60(K\x01K\x01\x85" + put_dtype("O8") + b"\x89](h\x60etb",
 )
 _item("b1_integer_text", _DAMAGED, b"I" + b"9" * 5_000 + b"\n")
 _item("b1_integer_4001_digits", _LIMIT, b"L" + b"9" * 4_001 + b"L\n")
@@ -339,7 +320,7 @@ _item(
 _item(
     "b1_scalar_copies",
     _LIMIT,
-    b"](" + _SCALAR + b"q\x60" + put_dtype("S1000000"),
+    b"](" + SCALAR + b"q\x60" + put_dtype("S1000000"),
     b"B" + struct.pack("<L", 1_000_000) + bytes(1_000_000) + b"\x86q\x61R",
     b"h\x60h\x61R" * 1_000 + b"e",
 )
@@ -360,25 +341,25 @@ _item("b1_bytes_with_arguments", _REFUSED, b"cbuiltins\nbytes\nJ\x00\x00\x00\x7f
 _item(
     "b1_time_unit_unknown",
     "npy_dtype",
-    _SCALAR,
+    SCALAR,
     b"cnumpy\ndtype\n",
     put_text("M8"),
     b"\x89\x88\x87R",
     b"(K\x04",
     put_text("<"),
     b"NNN",
-    _MINUS * 2,
+    MINUS * 2,
     b"K\x00N(C\x03fooK\x01K\x01K\x01t\x86tb",
     b"C\x08abcdefgh\x86R",
 )
-_item("b1_time_unit_missing", _DAMAGED, _SCALAR, put_dtype("M8"), b"C\x08abcdefgh\x86R")
+_item("b1_time_unit_missing", _DAMAGED, SCALAR, put_dtype("M8"), b"C\x08abcdefgh\x86R")
 
 
 def _time(unit: bytes) -> bytes:
     """Return the opcodes of a datetime scalar whose unit some opcodes state."""
     call = b"cnumpy\ndtype\n" + put_text("M8") + b"\x89\x88\x87R"
-    state = b"(K\x04" + put_text("<") + b"NNN" + _MINUS * 2 + b"K\x00" + unit + b"tb"
-    return _SCALAR + call + state + b"C\x08abcdefgh\x86R"
+    state = b"(K\x04" + put_text("<") + b"NNN" + MINUS * 2 + b"K\x00" + unit + b"tb"
+    return SCALAR + call + state + b"C\x08abcdefgh\x86R"
 
 
 _item("b1_time_unit_no_pair", _DAMAGED, _time(b"N"))
@@ -400,7 +381,7 @@ _item(
     b"\x89\x88\x87R(K\x04",
     put_text("<"),
     b"NNN",
-    _MINUS * 2,
+    MINUS * 2,
     b"K\x00tb",
 )
 _pickle("b1_shape_disagrees", "npy_shape", m.wrap_pickle(b"}"), (1,))
@@ -413,11 +394,3 @@ _pickle(
 )
 _item("b1_meta_is_list", "meta_invalid", b"]")
 _item("b1_meta_is_none", "meta_invalid", b"N")
-CASES.add(
-    "b1_meta_is_text", "meta_invalid", lambda: m.make_npz({"meta": m.make_npy(np.array("{}"))})
-)
-CASES.add(
-    "b1_meta_is_row", "meta_invalid", lambda: m.make_npz({"meta": m.make_npy(np.array([{}]))})
-)
-CASES.add("b1_meta_is_missing", "meta_missing", lambda: m.make_npz({"a": FLOATS}))
-CASES.add("b1_meta_of_nothing", "meta_missing", m.make_zip)
