@@ -183,15 +183,19 @@ print(json.dumps([checked, issues, max(b - a for a, b in itertools.pairwise(star
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
 @pytest.mark.parametrize(
-    ("build", "checked", "issues"),
+    ("build", "checked", "issues", "bar_sec"),
     [
-        (make_bomb, "limit_exceeded", ["limit_exceeded", "meta_missing"]),
-        (make_largest, None, ["meta_disagrees", "schema_unknown"]),
+        (make_bomb, "limit_exceeded", ["limit_exceeded", "meta_missing"], 5),
+        (make_largest, None, ["meta_disagrees", "schema_unknown"], 15),  # 4 s on an idle core
     ],
     ids=["bomb", "largest"],
 )
 def test_b1_b3_a_small_file_fits_into_512_mib_whatever_is_in_it(
-    tmp_path: Path, build: Callable[[], bytes], checked: str | None, issues: list[str]
+    tmp_path: Path,
+    build: Callable[[], bytes],
+    checked: str | None,
+    issues: list[str],
+    bar_sec: float,
 ) -> None:
     """A bomb, and a file that takes all that the limits allow, with every array of it kept."""
     (tmp_path / "benign").write_bytes(make_npz({"meta": make_npy(np.array({}, object))}))
@@ -207,7 +211,7 @@ def test_b1_b3_a_small_file_fits_into_512_mib_whatever_is_in_it(
     )
     *said, seconds = json.loads(found.stdout)
     assert said == [checked, issues]
-    assert seconds < 5
+    assert seconds < bar_sec
 
 
 def test_refusing_leaves_no_open_file_behind(tmp_path: Path) -> None:
