@@ -190,7 +190,7 @@ print(json.dumps([checked, issues, max(b - a for a, b in itertools.pairwise(star
     ],
     ids=["bomb", "largest"],
 )
-def test_b1_b3_a_small_file_fits_into_512_mib_whatever_is_in_it(
+def test_p8_b1_b3_a_small_file_fits_into_512_mib_whatever_is_in_it(
     tmp_path: Path,
     build: Callable[[], bytes],
     checked: str | None,
