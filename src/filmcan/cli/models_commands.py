@@ -72,7 +72,7 @@ def models_pull(
 def _accept(names: list[str], sets: list[str], *, json: bool) -> None:
     from filmcan.cli.fetch_progress import FetchBar, say
     from filmcan.cli.reports import build_paths_json
-    from filmcan.cli.screen import print_json, print_text
+    from filmcan.cli.screen import print_json, print_lines
     from filmcan.operations.assets import accept_assets
 
     if sets:
@@ -88,7 +88,7 @@ def _accept(names: list[str], sets: list[str], *, json: bool) -> None:
         )
         return
     for item in accepted.values():
-        print_text(item.entry)
+        print_lines(item.entry)
     say("Commit the entries above to a catalog; a file of your own begins with the line")
     say("catalog_version = 1 and is named by FILMCAN_CATALOG. Until then they are not used.")
 
