@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -207,6 +208,17 @@ def test_keys_are_sorted_and_counted() -> None:
 def test_its_picture_names_the_file(wide_path: Path) -> None:
     with open_npz(wide_path) as npz:
         assert repr(npz) == f"<NpzReader wide.npz: 5 keys, {npz.size_bytes} bytes>"
+
+
+@pytest.mark.parametrize("ask", [NpzReader.dtype, NpzReader.shape, NpzReader.read, NpzReader.map])
+def test_whatever_is_asked_of_a_damaged_array_the_error_names_its_file_and_key(
+    ask: Callable[[NpzReader, str], object], tmp_path: Path
+) -> None:
+    path = tmp_path / "damaged.npz"
+    path.write_bytes(make_npz({"a": b"no array" * 20}))
+    with open_npz(path) as npz, pytest.raises(InvalidArtifactError) as refusal:
+        ask(npz, "a")
+    assert (refusal.value.code, refusal.value.where) == ("npy_header", "damaged.npz: a")
 
 
 def test_an_absent_key_names_what_is_near() -> None:

@@ -24,7 +24,7 @@ from filmcan.errors import (
     NotFoundError,
     StoreUnavailableError,
 )
-from filmcan.store.base import Backend
+from filmcan.store.base import RESERVE, Backend
 from filmcan.store.deletion import delete_video
 from filmcan.store.inspect import inspect_store
 from filmcan.store.manifests import read_manifest
@@ -138,7 +138,7 @@ def build_picture(backend: Backend) -> dict[str, object]:
             picture[path] = replace(manifest, run=run)
         elif path.startswith("_filmcan/tombstones/"):
             picture[path] = re.sub(rb"\b[0-9a-f]{16}\b", b"token", data)
-        elif data and not path.endswith(".lock"):
+        elif data and not path.endswith(".lock") and path != RESERVE:
             picture[path] = hashlib.sha256(data).hexdigest()
     return picture
 

@@ -30,18 +30,18 @@ def parse_name(name: bytes, flags: int) -> tuple[str, str]:
     Raises:
         InvalidArtifactError: It is no `<key>.npy`, or names another folder or a hidden file.
     """
-    if len(name) > MAX_NAME_BYTES:
-        raise refuse("zip_name", f"a name of {len(name)} bytes, at most {MAX_NAME_BYTES}")
     try:
         text = name.decode("utf-8" if flags & FLAG_UTF8 else "ascii")
     except UnicodeDecodeError as error:
-        raise refuse("zip_name", f"member name {name!r} is not in its declared encoding") from error
+        raise refuse(
+            "zip_name", f"member name {name!r:.100} is not in its declared encoding"
+        ) from error
     key = text.removesuffix(SUFFIX)
     if not key or key == text:
-        raise refuse("zip_name", f"member {text!r} is no array: expected <key>{SUFFIX}")
+        raise refuse("zip_name", f"member {text!r:.100} is no array: expected <key>{SUFFIX}")
     fault = find_key_fault(key)
     if fault:
-        raise refuse("zip_name", f"member name {text!r}: its key {fault}")
+        raise refuse("zip_name", f"member name {text!r:.100}: its key {fault}")
     return key, unicodedata.normalize("NFC", key).casefold()
 
 
